@@ -1,0 +1,32 @@
+# Every target sets up what it needs; second runs skip the set-up.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv
+KEEP   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test bench lint types format
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## make the environment in .venv
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	$(UV) pip install --quiet --python $(BIN)/python --editable '.[dev]'
+	@touch $@
+
+lint: $(VENV)/.ready ## style, import contracts, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+types: $(VENV)/.ready ## strict types of source and tests
+	$(BIN)/mypy
+
+format: $(VENV)/.ready ## format the source
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .

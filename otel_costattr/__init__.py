@@ -1,0 +1,1 @@
+"""Every model call counted once, priced exactly and owned by someone."""

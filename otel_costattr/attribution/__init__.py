@@ -1,0 +1,1 @@
+"""Who owns a call: dimensions, aliases, rules and hashing."""

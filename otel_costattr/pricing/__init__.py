@@ -1,0 +1,1 @@
+"""What a call costs: the price book, name matching and exact arithmetic."""

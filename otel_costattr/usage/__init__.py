@@ -1,0 +1,1 @@
+"""What a span says: attributes of any dialect to disjoint counts."""
