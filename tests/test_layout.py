@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,21 @@ SOURCE = sorted(
 def test_source_files_stay_readable_in_one_sitting(path: Path) -> None:
     """No source file is longer than 400 lines."""
     assert len(path.read_text().splitlines()) <= 400
+
+
+def test_only_the_processor_imports_the_opentelemetry_sdk() -> None:
+    """The SDK's name stands in one file of the library, so a new SDK concerns that file alone."""
+    importers = {
+        path.name
+        for path in (ROOT / "otel_costattr").rglob("*.py")
+        for module in _imported(path)
+        if module.startswith("opentelemetry.sdk")
+    }
+
+    assert importers <= {"processor.py"}
+
+
+def _imported(path: Path) -> list[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = [name.name for node in nodes if isinstance(node, ast.Import) for name in node.names]
+    return plain + [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
