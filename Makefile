@@ -4,6 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 KEEP   ?=
+PART   ?=
+
+# Environments beside .venv that tests drive by subprocess.
+ENVIRONMENTS :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test bench lint types format
@@ -18,6 +22,20 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	$(UV) pip install --quiet --python $(BIN)/python --editable '.[dev]'
 	@touch $@
+
+demo: $(VENV)/.ready ## run the main job and print what each tenant cost; KEEP=1 leaves it serving
+	$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
+
+serve: $(VENV)/.ready ## run the collector with its data in ./var
+	$(BIN)/costattr serve --data var
+
+test: lint types $(ENVIRONMENTS) ## lint, types, every test, coverage
+	$(BIN)/pytest -n 2 -m 'not nightly' --cov --cov-report=
+	$(BIN)/coverage report --include 'otel_costattr/*' --fail-under 100
+	$(BIN)/coverage report --include 'collector/*' --fail-under 95
+
+bench: $(VENV)/.ready ## measure; PART=pricing for one part
+	PYTHONPATH=tests $(BIN)/python -m bench $(PART)
 
 lint: $(VENV)/.ready ## style, import contracts, generated files
 	$(BIN)/ruff check .
