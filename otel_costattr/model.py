@@ -7,7 +7,7 @@ Money is `Decimal` USD, counts are `int`, time is integer nanoseconds UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, get_args
@@ -38,7 +38,7 @@ class Event:
 
     name: str
     time_ns: int
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
 
 
 Signal = Literal["span", "log", "event"]
@@ -73,11 +73,11 @@ class Span:
     name: str = ""
     start_ns: int = 0
     end_ns: int = 0
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
     events: tuple[Event, ...] = ()
     scope_name: str = ""
     scope_version: str = ""
-    resource: Attributes = NO_ATTRIBUTES
+    resource: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
     failed: bool = False
     signal: Signal = "span"
 
@@ -116,6 +116,7 @@ INPUT_TOKEN_UNITS: Final[tuple[InputTokenUnit, ...]] = get_args(InputTokenUnit)
 OUTPUT_TOKEN_UNITS: Final[tuple[OutputTokenUnit, ...]] = get_args(OutputTokenUnit)
 USE_UNITS: Final[tuple[UseUnit, ...]] = get_args(UseUnit)
 UNITS: Final[tuple[Unit, ...]] = (*INPUT_TOKEN_UNITS, *OUTPUT_TOKEN_UNITS, *USE_UNITS)
+NO_SOURCES: Final[Mapping[Unit, str]] = MappingProxyType({})
 _UNIT_SET: Final[frozenset[str]] = frozenset(UNITS)
 
 MAX_COUNT: Final = 10**12
@@ -139,7 +140,7 @@ class Usage:
     """
 
     counts: Mapping[Unit, int]
-    sources: Mapping[Unit, str] = MappingProxyType({})
+    sources: Mapping[Unit, str] = field(default_factory=lambda: NO_SOURCES)
 
     def __post_init__(self) -> None:
         for unit, count in self.counts.items():
@@ -336,6 +337,9 @@ DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 
 OwnerSource = Literal["key", "local", "span", "baggage", "rule", "default"]
 
+NO_VALUES: Final[Mapping[Dimension, str]] = MappingProxyType({})
+NO_OWNER_SOURCES: Final[Mapping[str, OwnerSource]] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
@@ -345,11 +349,14 @@ class Owner:
         values: Dimension to value; an absent dimension is unknown.
         tags: Everything else, name to value.
         sources: Dimension or `tags.<name>` to where its value came from.
+        refused: Name of each claim that was dropped to the reason, such as `too_long`; never
+            the value.
     """
 
-    values: Mapping[Dimension, str] = MappingProxyType({})
-    tags: Mapping[str, str] = EMPTY
-    sources: Mapping[str, OwnerSource] = MappingProxyType({})
+    values: Mapping[Dimension, str] = field(default_factory=lambda: NO_VALUES)
+    tags: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    sources: Mapping[str, OwnerSource] = field(default_factory=lambda: NO_OWNER_SOURCES)
+    refused: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
 
 NOBODY: Final = Owner()
@@ -383,7 +390,7 @@ class Assessment:
     reasons: tuple[str, ...] = ()
     duplicate_of: str = ""
     dedupe_rule: str = ""
-    provenance: Mapping[str, str] = EMPTY
+    provenance: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
     @property
     def total_usd(self) -> Decimal | None:
