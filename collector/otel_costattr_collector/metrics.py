@@ -1,0 +1,98 @@
+"""What the service counts about itself, for Prometheus: one table of names, units and labels."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The counters of one running service, in a registry of their own.
+
+    Attributes:
+        requests: Requests by door (`grpc`, `http`), signal and outcome.
+        received: Spans and log records that were decoded, by signal.
+        skipped: Those that tell of no GenAI call, by signal.
+        rejected: Malformed ones, by reason; their neighbours went on.
+        trimmed: Parts of good spans that limits removed, by limit.
+        data_points: Metric data points that were accepted.
+        lines: Ledger lines that were inserted, by status.
+        inserts: Inserts by outcome.
+        insert_seconds: How long an insert took.
+        waiting: Requests between decoding and acknowledgement.
+        acknowledge_seconds: From decoded to acknowledged, by signal.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "costattr_requests",
+            "Requests by door, signal and outcome.",
+            ["door", "signal", "outcome"],
+            registry=self.registry,
+        )
+        self.received = Counter(
+            "costattr_received",
+            "Spans and log records that were decoded.",
+            ["signal"],
+            registry=self.registry,
+        )
+        self.skipped = Counter(
+            "costattr_skipped",
+            "Spans and log records that tell of no GenAI call.",
+            ["signal"],
+            registry=self.registry,
+        )
+        self.rejected = Counter(
+            "costattr_rejected",
+            "Malformed spans and log records.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.trimmed = Counter(
+            "costattr_trimmed",
+            "Parts of good spans that a limit removed.",
+            ["limit"],
+            registry=self.registry,
+        )
+        self.data_points = Counter(
+            "costattr_metric_data_points",
+            "Metric data points that were accepted.",
+            registry=self.registry,
+        )
+        self.lines = Counter(
+            "costattr_ledger_lines",
+            "Ledger lines that were inserted.",
+            ["status"],
+            registry=self.registry,
+        )
+        self.inserts = Counter(
+            "costattr_inserts", "Inserts by outcome.", ["outcome"], registry=self.registry
+        )
+        self.insert_seconds = Histogram(
+            "costattr_insert_seconds",
+            "How long an insert took.",
+            registry=self.registry,
+            buckets=_SECONDS,
+        )
+        self.waiting = Gauge(
+            "costattr_waiting_requests",
+            "Requests between decoding and acknowledgement.",
+            registry=self.registry,
+        )
+        self.acknowledge_seconds = Histogram(
+            "costattr_acknowledge_seconds",
+            "From decoded to acknowledged.",
+            ["signal"],
+            registry=self.registry,
+            buckets=_SECONDS,
+        )
+
+    def page(self) -> bytes:
+        """Return everything in Prometheus' text format, for content type `CONTENT_TYPE`."""
+        return generate_latest(self.registry)

@@ -1,0 +1,192 @@
+"""Every setting of the service: one frozen record, read in one place, unknown names refused.
+
+Later sources win: the default, the TOML file, `COSTATTR_<NAME>` in the environment, the command
+line. Units are in the names.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from otel_costattr.errors import BadSettings
+
+ENVIRONMENT_PREFIX: Final = "COSTATTR_"
+CONFIG_VARIABLE: Final = "COSTATTR_CONFIG"
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+Count = Annotated[int, Field(ge=1)]
+
+_MIB: Final = 1024 * 1024
+
+
+class Settings(BaseModel):
+    """What `costattr serve` was told; each field carries its own description.
+
+    The descriptions are the documentation: `docs/settings.md` and `costattr serve --help` are
+    made from them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path = Field(
+        Path("costattr-data"),
+        description="Folder for the journal and, with the embedded engine, the tables.",
+    )
+    clickhouse: SecretStr | None = Field(
+        None,
+        description=(
+            "`http://user:password@host:8123/database` of a ClickHouse server; unset means the"
+            " embedded engine in the data folder."
+        ),
+    )
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="Address that all three ports listen on."
+    )
+    grpc_port: Port = Field(4317, description="OTLP over gRPC; 0 picks a free port and prints it.")
+    http_port: Port = Field(4318, description="OTLP over HTTP; 0 picks a free port and prints it.")
+    api_port: Port = Field(
+        8320, description="Questions, health and metrics; 0 picks a free port and prints it."
+    )
+    max_body_bytes: Count = Field(
+        16 * _MIB, description="Largest request body as received, in bytes."
+    )
+    max_decompressed_bytes: Count = Field(
+        64 * _MIB, description="Largest request body after decompression, in bytes."
+    )
+    max_attributes: Count = Field(
+        512, description="Attributes that one span may keep; what is above is dropped and counted."
+    )
+    max_value_chars: Count = Field(
+        65_536, description="Longest attribute value that is kept; a longer one is dropped."
+    )
+    max_depth: Annotated[int, Field(ge=1, le=64)] = Field(
+        16, description="Deepest nesting inside an attribute value; what is deeper is dropped."
+    )
+    max_age_days: Annotated[int, Field(ge=1, le=3_650)] = Field(
+        330,
+        description="Oldest start of a span, in days; an older one is moved there and flagged.",
+    )
+    max_ahead_seconds: Seconds = Field(
+        3_600,
+        description="Furthest start ahead of our clock, in seconds; a later one is moved there.",
+    )
+    max_waiting_spans: Count = Field(
+        100_000,
+        description="Spans waiting for acknowledgement before a sender is told to slow down.",
+    )
+    retry_after_seconds: Annotated[int, Field(ge=1, le=300)] = Field(
+        2, description="What a sender that is told to slow down should wait, in seconds."
+    )
+    shutdown_seconds: Seconds = Field(
+        20, description="How long a stop waits for open requests, in seconds."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least important message that is logged."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="`json` writes one object a line."
+    )
+
+
+Raw = Mapping[str, object]
+
+
+def read_settings(
+    *, command_line: Raw, environment: Mapping[str, str], file: Path | None = None
+) -> Settings:
+    """Merge all sources and return what they say.
+
+    Args:
+        command_line: Field to value, only those that were given.
+        environment: The process's environment; only `COSTATTR_*` is looked at.
+        file: A TOML file; None for the one that `COSTATTR_CONFIG` names, if any.
+
+    Raises:
+        BadSettings: A name is unknown or a value makes no sense; says which, and where it stood.
+    """
+    named = environment.get(CONFIG_VARIABLE)
+    path = file or (Path(named) if named else None)
+    sources: dict[str, Raw] = {
+        **({str(path): _file_values(path)} if path else {}),
+        "the environment": _environment_values(environment),
+        "the command line": command_line,
+    }
+    merged: dict[str, object] = {}
+    origin: dict[str, str] = {}
+    for source, values in sources.items():
+        merged |= values
+        origin |= dict.fromkeys(values, source)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise BadSettings(_refusals(error, origin)) from None
+
+
+def _file_values(path: Path) -> Raw:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"{path}: cannot be read as TOML: {error}") from error
+
+
+def _environment_values(environment: Mapping[str, str]) -> Raw:
+    return {
+        name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE
+    }
+
+
+def _refusals(error: ValidationError, origin: Mapping[str, str]) -> str:
+    return "; ".join(
+        _refusal(str(problem["loc"][0]), problem["type"], problem["msg"], problem["input"], origin)
+        for problem in error.errors()
+    )
+
+
+def _refusal(name: str, kind: str, reason: str, value: Any, origin: Mapping[str, str]) -> str:
+    where = origin.get(name, "the defaults")
+    if kind == "extra_forbidden":
+        return f"{name!r} in {where} is no setting; known are {', '.join(sorted(fields()))}"
+    shown = "(not shown)" if _is_secret(fields().get(name)) else repr(value)
+    return f"{name} = {shown} in {where}: {reason[:1].lower()}{reason[1:]}"
+
+
+def _is_secret(field: FieldInfo | None) -> bool:
+    return field is not None and "SecretStr" in str(field.annotation)
+
+
+def fields() -> Mapping[str, FieldInfo]:
+    """Return name and description, default and bounds of every setting, in order."""
+    return Settings.model_fields
+
+
+def settings_page() -> str:
+    """Return `docs/settings.md`, made from the fields."""
+    rows = "\n".join(
+        f"| `{name}` | `--{name.replace('_', '-')}` | `{ENVIRONMENT_PREFIX}{name.upper()}`"
+        f" | {_default(field)} | {field.description} |"
+        for name, field in fields().items()
+    )
+    return (
+        "# Settings of `costattr serve`\n\n"
+        "Made from the settings themselves by `python scripts/write_settings_page.py`; a test"
+        " compares.\n"
+        "Later sources win: the default, the TOML file (`--config FILE` or"
+        f" `{CONFIG_VARIABLE}`), the environment, the command line.\n"
+        "An unknown name is refused in each of them.\n\n"
+        "| in the file | option | environment | default | what |\n"
+        "| --- | --- | --- | --- | --- |\n"
+        f"{rows}\n"
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    return "unset" if field.default is None else f"`{field.default}`"
