@@ -41,7 +41,7 @@ def create_grpc_server(receiver: Receiver, *, retry_after_seconds: int) -> Serve
     )
     for signal, service in _SERVICES.items():
         export = _exporter(receiver, signal, retry_after_seconds)
-        method = grpc.unary_unary_rpc_method_handler(export)
+        method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(export)
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service, {"Export": method}),)
         )

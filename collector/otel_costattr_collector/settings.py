@@ -36,62 +36,80 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Path = Field(
-        Path("costattr-data"),
+        default=Path("costattr-data"),
         description="Folder for the journal and, with the embedded engine, the tables.",
     )
     clickhouse: SecretStr | None = Field(
-        None,
+        default=None,
         description=(
             "`http://user:password@host:8123/database` of a ClickHouse server; unset means the"
             " embedded engine in the data folder."
         ),
     )
     host: str = Field(
-        "127.0.0.1", min_length=1, description="Address that all three ports listen on."
+        default="127.0.0.1", min_length=1, description="Address that all three ports listen on."
     )
-    grpc_port: Port = Field(4317, description="OTLP over gRPC; 0 picks a free port and prints it.")
-    http_port: Port = Field(4318, description="OTLP over HTTP; 0 picks a free port and prints it.")
+    grpc_port: Port = Field(
+        default=4317, description="OTLP over gRPC; 0 picks a free port and prints it."
+    )
+    http_port: Port = Field(
+        default=4318, description="OTLP over HTTP; 0 picks a free port and prints it."
+    )
     api_port: Port = Field(
-        8320, description="Questions, health and metrics; 0 picks a free port and prints it."
+        default=8320,
+        description="Questions, health and metrics; 0 picks a free port and prints it.",
     )
     max_body_bytes: Count = Field(
-        16 * _MIB, description="Largest request body as received, in bytes."
+        default=16 * _MIB, description="Largest request body as received, in bytes."
     )
     max_decompressed_bytes: Count = Field(
-        64 * _MIB, description="Largest request body after decompression, in bytes."
+        default=64 * _MIB, description="Largest request body after decompression, in bytes."
     )
     max_attributes: Count = Field(
-        512, description="Attributes that one span may keep; what is above is dropped and counted."
+        default=512,
+        description="Attributes that one span may keep; what is above is dropped and counted.",
     )
     max_value_chars: Count = Field(
-        65_536, description="Longest attribute value that is kept; a longer one is dropped."
+        default=65_536, description="Longest attribute value that is kept; a longer one is dropped."
     )
     max_depth: Annotated[int, Field(ge=1, le=64)] = Field(
-        16, description="Deepest nesting inside an attribute value; what is deeper is dropped."
+        default=16,
+        description="Deepest nesting inside an attribute value; what is deeper is dropped.",
     )
     max_age_days: Annotated[int, Field(ge=1, le=3_650)] = Field(
-        330,
+        default=330,
         description="Oldest start of a span, in days; an older one is moved there and flagged.",
     )
     max_ahead_seconds: Seconds = Field(
-        3_600,
+        default=3_600,
         description="Furthest start ahead of our clock, in seconds; a later one is moved there.",
     )
+    settle_seconds: Seconds = Field(
+        default=10,
+        description="How long spans that may tell of one call wait for each other, in seconds.",
+    )
+    wrapper_settle_seconds: Seconds = Field(
+        default=60,
+        description="How long a wrapper's sum waits for the calls below it, in seconds.",
+    )
+    max_waiting_bytes: Count = Field(
+        default=128 * _MIB,
+        description="Bytes of requests in flight before a sender is told to slow down.",
+    )
     max_waiting_spans: Count = Field(
-        100_000,
-        description="Spans waiting for acknowledgement before a sender is told to slow down.",
+        default=100_000, description="Spans in flight before a sender is told to slow down."
     )
     retry_after_seconds: Annotated[int, Field(ge=1, le=300)] = Field(
-        2, description="What a sender that is told to slow down should wait, in seconds."
+        default=2, description="What a sender that is told to slow down should wait, in seconds."
     )
     shutdown_seconds: Seconds = Field(
-        20, description="How long a stop waits for open requests, in seconds."
+        default=20, description="How long a stop waits for open requests, in seconds."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least important message that is logged."
+        default="info", description="Least important message that is logged."
     )
     log_format: Literal["text", "json"] = Field(
-        "text", description="`json` writes one object a line."
+        default="text", description="`json` writes one object a line."
     )
 
 

@@ -165,8 +165,8 @@ def _attributes(owner: _Object, intake: Intake) -> dict[str, AttributeValue]:
     return intake.fewer(found)
 
 
-def _value(value: object, intake: Intake, depth: int) -> AttributeValue:
-    for name, content in _as_object(value).items():
+def _value(value: _Object, intake: Intake, depth: int) -> AttributeValue:
+    for name, content in value.items():
         read = _READERS.get(name)
         if read is not None and content is not None:
             return read(content, intake, depth)
@@ -210,7 +210,7 @@ def _bytes_value(content: object, intake: Intake, _depth: int) -> AttributeValue
 def _array_value(content: object, intake: Intake, depth: int) -> AttributeValue:
     if not intake.deeper(depth):
         return None
-    items = _list(_as_object(content), "values")
+    items = _objects(_as_object(content), "values")
     return tuple(_value(item, intake, depth + 1) for item in items)
 
 
