@@ -1,1 +1,30 @@
 """What a span says: attributes of any dialect to disjoint counts."""
+
+from __future__ import annotations
+
+from otel_costattr.model import ModelCall, Span
+from otel_costattr.usage.conventions import SHIPPED, Conventions, Row
+from otel_costattr.usage.dialects import dialect_of
+from otel_costattr.usage.reader import read_with
+
+__all__ = ["SHIPPED", "Conventions", "Row", "is_genai", "read"]
+
+
+def is_genai(span: Span) -> bool:
+    """Tell cheaply whether `read` would look at a span; true for tools and agents too."""
+    return dialect_of(span) is not None
+
+
+def read(span: Span, *, conventions: Conventions = SHIPPED) -> ModelCall | None:
+    """Read what a span says about a model call, whatever library wrote it; never raises.
+
+    Args:
+        span: A span, or a log record or event as a span.
+        conventions: Which emitters count cached tokens inside the input count.
+
+    Returns:
+        The call with disjoint counts, `usage=None` and a reason where it carries none,
+        `role="aggregate"` for a wrapper's sum, or None for anything that is neither.
+    """
+    dialect = dialect_of(span)
+    return read_with(dialect, span, conventions) if dialect else None

@@ -1,0 +1,282 @@
+"""The engine that reads every dialect: one pass over the attributes, tables for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from otel_costattr.model import AttributeValue, ModelCall, ModelUsage, Role, Span, Usage
+from otel_costattr.usage.claims import Claims, Slot, leaves
+from otel_costattr.usage.conventions import Conventions, convention_of
+from otel_costattr.usage.keys import CALLS, COMMON, SLOTS, SUMS, WITHOUT_OUTPUT, Field, Keys
+from otel_costattr.usage.numbers import usd
+from otel_costattr.usage.objects import dig, parse
+from otel_costattr.usage.shapes import iterations, read_object
+from otel_costattr.usage.vendors import vendor
+
+Fields = dict[Field, tuple[int, str, AttributeValue]]
+"""Field to (rank, attribute name, value)."""
+
+INFERENCE_DETAILS: Final = "gen_ai.client.inference.operation.details"
+"""The log record that repeats a call's span."""
+
+MAX_TEXT: Final = 512
+"""Longer names of models, providers and ids are nobody's."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Reading:
+    """What has been read of one span so far; a dialect's `refine` may correct it.
+
+    Attributes:
+        span: The span.
+        fields: What its attributes say.
+        claims: Its counts.
+        role: Call or sum; None for neither.
+        version: The emitter's version.
+        reasons: Keys of `REASONS`.
+    """
+
+    span: Span
+    fields: Fields
+    claims: Claims
+    role: Role | None
+    version: str
+    reasons: list[str] = field(default_factory=list)
+
+    def text(self, name: Field) -> str:
+        """Answer a field as text, `''` where it is absent or no text."""
+        found = self.fields.get(name)
+        return text(found[2]) if found else ""
+
+    def text_of(self, attribute: str) -> str:
+        """Answer any attribute as text, `''` where it is absent or no text."""
+        return text(self.span.attributes.get(attribute))
+
+    def put(self, name: Field, value: AttributeValue, source: str) -> None:
+        """Set a field, whatever was there."""
+        self.fields[name] = (0, source, value)
+
+
+def by_operation(reading: Reading) -> Role | None:
+    """Tell a call from a sum by the operation's name, or by its counts where it has none."""
+    operation = reading.text("operation").lower()
+    if operation in CALLS:
+        return "call"
+    if operation in SUMS:
+        return "aggregate"
+    if reading.span.signal == "log":
+        return "call" if reading.span.name == INFERENCE_DETAILS else None
+    if any(slot in reading.fields for slot in ("input", "output", "total")):
+        return "call"
+    return "call" if "request_model" in reading.fields and not operation else None
+
+
+def nothing(reading: Reading) -> None:
+    """Leave a reading as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How one emitter writes.
+
+    Attributes:
+        name: What assessments call the emitter.
+        scopes: Its instrumentation scopes; a trailing `*` matches every name that begins so.
+        marks: Attributes that betray it under any other scope.
+        keys: Attribute name to field.
+        objects: Attributes with a raw usage object and the path to it inside, richest first.
+        role: Tells a call from a sum.
+        refine: Corrects what only this emitter does.
+        page: One line for the table of dialects.
+    """
+
+    name: str
+    scopes: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    keys: Keys = field(default_factory=lambda: COMMON)
+    objects: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    role: Callable[[Reading], Role | None] = by_operation
+    refine: Callable[[Reading], None] = nothing
+    page: str = ""
+
+
+def text(value: object) -> str:
+    """Answer a short text, trimmed; `''` for anything else."""
+    return value.strip() if isinstance(value, str) and len(value) <= MAX_TEXT else ""
+
+
+def read_with(dialect: Dialect, span: Span, conventions: Conventions) -> ModelCall | None:
+    """Read `span` as `dialect` writes; None where it is neither a call nor a sum."""
+    reading = Reading(
+        span=span,
+        fields=_fields(dialect.keys, span.attributes),
+        claims=Claims(),
+        role=None,
+        version=span.scope_version,
+    )
+    reading.role = dialect.role(reading)
+    if reading.role is None:
+        return None
+    steps = _raw(dialect, reading)
+    _claims(reading)
+    dialect.refine(reading)
+    return _call(dialect, reading, conventions, steps)
+
+
+def _fields(keys: Keys, attributes: Mapping[str, AttributeValue]) -> Fields:
+    found: Fields = {}
+    look_up = keys.get
+    for name, value in attributes.items():
+        hit = look_up(name)
+        if hit is None or value is None or value == "":
+            continue
+        known = found.get(hit[0])
+        if known is None or hit[1] < known[0]:
+            found[hit[0]] = (hit[1], name, value)
+    return found
+
+
+def _raw(dialect: Dialect, reading: Reading) -> tuple[ModelUsage, ...]:
+    """Take the richest raw usage object; answers what other models used inside the response."""
+    attributes = reading.span.attributes
+    for name, path in dialect.objects:
+        value = attributes.get(name)
+        if value is None:
+            continue
+        found = dig(parse(value), path)
+        if not found:
+            continue
+        claims = read_object(found, ".".join((name, *path)))
+        if claims.counts or claims.bad:
+            reading.claims = claims
+            _said_by_object(reading, found, name)
+            return _steps(reading, found, name)
+    return ()
+
+
+_OBJECT_TEXT: Final[tuple[tuple[str, Field], ...]] = (
+    ("service_tier", "service_tier"),
+    ("serviceTier", "service_tier"),
+    ("inference_geo", "region"),
+    ("speed", "speed"),
+    ("cost", "cost"),
+)
+
+
+def _said_by_object(reading: Reading, found: Mapping[str, object], name: str) -> None:
+    for key, target in _OBJECT_TEXT:
+        value = found.get(key)
+        if value and target not in reading.fields and isinstance(value, (str, int, float)):
+            reading.put(target, value, f"{name}:{key}")
+
+
+def _steps(reading: Reading, found: Mapping[str, object], name: str) -> tuple[ModelUsage, ...]:
+    """Split a response that several models served; the main model's steps replace its counts."""
+    steps = iterations(found)
+    if not steps:
+        return ()
+    own: dict[Slot, int] = {}
+    others: list[ModelUsage] = []
+    main = {reading.text("response_model"), reading.text("request_model"), ""}
+    for number, (model, usage) in enumerate(steps):
+        claims = read_object(usage, f"{name}:iterations.{number}")
+        if model not in main:
+            counts, _ = leaves(claims, convention="exclusive")
+            if counts is not None:
+                others.append(ModelUsage(model=model, usage=counts))
+            continue
+        for slot, value in claims.counts.items():
+            own[slot] = own.get(slot, 0) + value
+    for slot, value in own.items():
+        reading.claims.counts[slot] = value
+        reading.claims.sources[slot] = f"derived: sum of {name}:iterations"
+    return tuple(others)
+
+
+def _claims(reading: Reading) -> None:
+    """Add the counts of single attributes to those of a raw object, which is preferred."""
+    claims = reading.claims
+    whole = "input" in claims.counts or "input_fresh" in claims.counts
+    for name, (_, source, value) in reading.fields.items():
+        if name in SLOTS and not (whole and name in _OWN_CONVENTION):
+            claims.add(cast("Slot", name), value, source)
+
+
+# A raw object counts these by its own convention; attributes beside it may follow another one.
+_OWN_CONVENTION: Final = frozenset(
+    {"input", "input_fresh", "total", "cache_read", "cache_write", "output_text", "tool_use"}
+)
+
+
+def _call(
+    dialect: Dialect, reading: Reading, conventions: Conventions, others: tuple[ModelUsage, ...]
+) -> ModelCall | None:
+    span, fields = reading.span, reading.fields
+    provider, request = reading.text("provider"), reading.text("request_model")
+    response = reading.text("response_model")
+    whose = vendor(provider, response or request)
+    convention = None
+    if reading.claims.cached and reading.claims.convention is None:
+        convention = convention_of(conventions, span.scope_name, reading.version, whose)
+    usage, reasons = leaves(
+        reading.claims, convention=convention, residual_is_output=whose == "google"
+    )
+    if reading.role == "aggregate":
+        if usage is None and reasons != ("bad_usage",):
+            return None
+        reasons = ("wrapper_sum", *reasons)
+    elif usage is not None:
+        reasons = (*reasons, *_how_complete(reading, usage))
+    cost = fields.get("cost")
+    amount = usd(cost[2]) if cost else None
+    return ModelCall(
+        role=cast("Role", reading.role),
+        emitter=dialect.name,
+        operation=reading.text("operation").lower(),
+        provider=provider.lower(),
+        server_address=reading.text("server_address"),
+        request_model=request,
+        response_model=response,
+        response_id=reading.text("response_id"),
+        requested_service_tier=reading.text("requested_service_tier").lower(),
+        service_tier=reading.text("service_tier").lower(),
+        region=reading.text("region").lower(),
+        speed=reading.text("speed").lower(),
+        usage=usage,
+        other_models=others,
+        reported_cost_usd=amount,
+        reported_by=cost[1] if cost and amount is not None else "",
+        error_type=_error_type(reading),
+        reasons=(*reasons, *reading.reasons) if reading.reasons else reasons,
+    )
+
+
+def _error_type(reading: Reading) -> str:
+    found = reading.text("error_type")
+    return found or ("error" if reading.span.failed else "")
+
+
+def _how_complete(reading: Reading, usage: Usage) -> tuple[str, ...]:
+    """Tell a stream that ended early from a call that was counted to its end."""
+    if reading.text("operation").lower() in WITHOUT_OUTPUT:
+        return ()
+    if reading.span.failed or "error_type" in reading.fields:
+        return ("aborted",)
+    if "finish" in reading.fields:
+        return ()
+    output = usage.output_total
+    streamed = truth(reading.fields.get("stream"))
+    claimed = reading.claims.counts
+    if "output" not in claimed and "output_text" not in claimed:
+        return ("aborted",) if streamed else ()
+    return ("aborted",) if streamed and output <= 1 else ()
+
+
+def truth(found: tuple[int, str, AttributeValue] | None) -> bool:
+    """Read a flag that may be a bool or its name."""
+    if found is None:
+        return False
+    value = found[2]
+    return value is True or (isinstance(value, str) and value.lower() == "true")
