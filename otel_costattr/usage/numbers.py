@@ -41,7 +41,9 @@ def _from_text(text: str) -> int | None:
     stripped = text.strip()
     if stripped in {"", "None", "null"}:
         return None
-    if stripped.isascii() and stripped.isdigit():
+    if not stripped.isascii():
+        return BAD
+    if stripped.isdigit():
         return count(int(stripped))
     try:
         return count(float(stripped))

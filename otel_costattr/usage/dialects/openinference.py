@@ -9,6 +9,7 @@ from otel_costattr.model import AttributeValue, Role
 from otel_costattr.usage.keys import GEN_AI, TextField, keys_of
 from otel_costattr.usage.objects import parse
 from otel_costattr.usage.reader import Dialect, Reading
+from otel_costattr.usage.vendors import vendor
 
 _C: Final = "llm.token_count."
 _P: Final = f"{_C}prompt_details."
@@ -75,8 +76,12 @@ def _from_output(reading: Reading, output: AttributeValue) -> None:
     found = parse(digest(output))
     if not found:
         return
-    if "response_id" not in reading.fields and isinstance(found.get("id"), str):
-        reading.put("response_id", str(found["id"]), "output.value:id")
+    identity = found.get("id")
+    if "response_id" not in reading.fields and isinstance(identity, str):
+        # In OpenAI's answers `msg_` is an item of a response, in Anthropic's the response itself.
+        whose = vendor(reading.text("provider"), reading.text("response_model"))
+        if identity.startswith("msg") == (whose in {"anthropic", "bedrock"}):
+            reading.put("response_id", identity, "output.value:id")
     if "service_tier" not in reading.fields and isinstance(found.get("service_tier"), str):
         reading.put("service_tier", str(found["service_tier"]), "output.value:service_tier")
 
