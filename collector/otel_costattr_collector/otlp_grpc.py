@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
 import grpc
 from grpc.aio import Metadata, Server, ServicerContext
@@ -68,5 +68,5 @@ async def _refuse(
         told(error),
         retry_after_seconds=retry_after_seconds if answer.retry else None,
     )
-    details = Metadata((_DETAILS, status.SerializeToString()))
+    details = cast("Metadata", ((_DETAILS, status.SerializeToString()),))
     await context.abort(answer.grpc_code, told(error), details)
