@@ -1,0 +1,27 @@
+"""Ledger rows: from an assessed span to the bytes of one ClickHouse block."""
+
+from __future__ import annotations
+
+from otel_costattr_collector.ledger.blocks import (
+    MAX_MONTHS,
+    MAX_ROWS,
+    Block,
+    encode,
+    split,
+)
+from otel_costattr_collector.ledger.columns import COLUMNS, Column, Line, as_mapping
+from otel_costattr_collector.ledger.lines import lines_of, span_key_of
+
+__all__ = [
+    "COLUMNS",
+    "MAX_MONTHS",
+    "MAX_ROWS",
+    "Block",
+    "Column",
+    "Line",
+    "as_mapping",
+    "encode",
+    "lines_of",
+    "span_key_of",
+    "split",
+]

@@ -1,0 +1,149 @@
+"""Ledger lines of an assessed span: one for each model of the response, one of them a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Final
+
+from otel_costattr.model import Assessment, ModelCall, Price, Span, Usage
+from otel_costattr_collector.ledger.columns import Line, line_of
+from otel_costattr_collector.ledger.draft import UNKNOWN, Amounts, Draft, amounts_of, pico
+
+_ID_BYTES: Final = 12
+_NO_PRICE: Final = Price(status="unpriced")
+
+
+def span_key_of(span: Span) -> str:
+    """Name a span as the ledger does: `trace_id:span_id`."""
+    return f"{span.trace_id}:{span.span_id}"
+
+
+def lines_of(
+    assessment: Assessment, *, source_key: str = "", call_key: str = ""
+) -> tuple[Line, ...]:
+    """Lay out one assessed span as ledger lines; the same input gives the same lines.
+
+    A duplicate, or a wrapper's sum that is not counted, gives one line without calls, counts and
+    amounts. A price that cannot be stored (1e12 USD and more) becomes `unpriced(bad_usage)`.
+
+    Args:
+        assessment: The verdict on the span.
+        source_key: How something that is no span arrived, such as `event:ID`; empty for a span.
+        call_key: Identity of the call if recognition knows a better one than the response id.
+
+    Returns:
+        One line a model of the response, in `COLUMNS` order, without the columns of the batch.
+    """
+    span = assessment.span
+    arrived = source_key or span_key_of(span)
+    key = call_key or call_key_of(assessment, arrived)
+    if not assessment.prices:
+        return (line_of(_uncounted(assessment, arrived, key, source_key)),)
+    return tuple(
+        line_of(_counted(assessment, place, arrived, key, source_key))
+        for place in range(len(assessment.prices))
+    )
+
+
+def call_key_of(assessment: Assessment, arrived: str) -> str:
+    """Identify a call by the provider's response id, else by the span that counts.
+
+    Args:
+        assessment: The verdict on the span.
+        arrived: The span's own key.
+
+    Returns:
+        24 hex digits.
+    """
+    response = assessment.call.response_id
+    if response:
+        return _digest("response", assessment.call.provider, response)
+    return _digest("span", assessment.duplicate_of or arrived)
+
+
+def line_id_of(arrived: str, place: int, entry: str = "call", cause: str = "") -> str:
+    """Identify a line by what arrived, its place in the response and why it was booked."""
+    return _digest("line", arrived, str(place), entry, cause)
+
+
+def _digest(*parts: str) -> str:
+    text = "\0".join(parts).encode("utf-8", "replace")
+    return blake2b(text, digest_size=_ID_BYTES).hexdigest()
+
+
+def _uncounted(assessment: Assessment, arrived: str, key: str, source_key: str) -> Draft:
+    call = assessment.call
+    return Draft(
+        assessment=assessment,
+        span=assessment.span,
+        call=call,
+        usage=None,
+        price=_NO_PRICE,
+        amounts=UNKNOWN,
+        line_id=line_id_of(arrived, 0),
+        call_key=key,
+        source_key=source_key,
+        status=assessment.status,
+        reasons=assessment.reasons,
+        response_model=call.response_model,
+        calls=0,
+        usage_calls=0,
+        counts={},
+        reported_usd=None,
+    )
+
+
+def _counted(assessment: Assessment, place: int, arrived: str, key: str, source_key: str) -> Draft:
+    call, price = assessment.call, assessment.prices[place]
+    model, usage = _served(call, place)
+    amounts, status, reasons = _verdict(assessment, price)
+    main = place == 0
+    return Draft(
+        assessment=assessment,
+        span=assessment.span,
+        call=call,
+        usage=usage,
+        price=price,
+        amounts=amounts,
+        line_id=line_id_of(arrived, place),
+        call_key=key,
+        source_key=source_key,
+        status=status,
+        reasons=reasons,
+        response_model=model,
+        calls=int(main),
+        usage_calls=int(main and usage is not None),
+        counts={} if usage is None else usage.counts,
+        reported_usd=_reported(call) if main else None,
+    )
+
+
+def _served(call: ModelCall, place: int) -> tuple[str, Usage | None]:
+    if place == 0:
+        return call.response_model, call.usage
+    other = call.other_models[place - 1]
+    return other.model, other.usage
+
+
+def _verdict(assessment: Assessment, price: Price) -> tuple[Amounts, str, tuple[str, ...]]:
+    amounts = amounts_of(price)
+    reasons = tuple(dict.fromkeys(_reasons(assessment, price)))
+    if amounts is None:
+        return UNKNOWN, "unpriced", tuple(dict.fromkeys(("bad_usage", *reasons)))
+    if price.committed:
+        return amounts, "committed", reasons
+    if assessment.status == "aggregate" and price.total_usd is not None:
+        return amounts, "aggregate", reasons
+    return amounts, price.status, reasons
+
+
+def _reasons(assessment: Assessment, price: Price) -> Iterator[str]:
+    yield from price.reasons
+    if len(assessment.prices) == 1:
+        yield from assessment.reasons
+
+
+def _reported(call: ModelCall) -> Decimal | None:
+    return None if call.reported_cost_usd is None else pico(call.reported_cost_usd)
