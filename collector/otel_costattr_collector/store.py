@@ -1,0 +1,346 @@
+"""The store: one class over clickhouse-connect, for chDB in a folder and for servers alike.
+
+A chDB folder belongs to one process and does not survive a fork: open the store after forking.
+Connections are made when they are first needed, so a store object exists while a server is down.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, LifoQueue
+from typing import Any, Final, Self
+from urllib.parse import unquote, urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import Error
+from urllib3.exceptions import HTTPError
+
+from otel_costattr.errors import BadSettings, PermanentError
+from otel_costattr_collector import migrate
+from otel_costattr_collector.ledger import Block
+from otel_costattr_collector.schema import Layout
+from otel_costattr_collector.store_errors import translate
+
+OLDEST_SERVER: Final = (24, 8)
+"""Older servers drop equal blocks in the targets of views."""
+
+INSERT_SETTINGS: Final[Mapping[str, object]] = {
+    "async_insert": 0,
+    "insert_deduplicate": 1,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "max_insert_block_size": 1_048_576,
+    "min_insert_block_size_rows": 1_048_576,
+    "min_insert_block_size_bytes": 268_435_456,
+    "max_insert_threads": 1,
+    "parallel_view_processing": 0,
+}
+"""Sent with each insert: how a block is cut is part of its identity, so a retry must not differ."""
+
+_FAILURES: Final = (Error, HTTPError, OSError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a query returned.
+
+    Attributes:
+        columns: Names of the columns.
+        rows: The rows; decimals are `Decimal`, counts `int`.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def mappings(self) -> tuple[dict[str, Any], ...]:
+        """Read each row by the names of its columns."""
+        return tuple(dict(zip(self.columns, row, strict=True)) for row in self.rows)
+
+
+class Store:
+    """Writes blocks exactly once and answers queries; safe to use from several threads.
+
+    One connection writes; readers borrow from a pool, since a chDB connection serves one caller.
+    """
+
+    def __init__(
+        self, connect: Callable[[str], Client], *, layout: Layout, where: str, readers: int = 4
+    ) -> None:
+        """Make a store; nothing is opened yet.
+
+        Args:
+            connect: Opens a connection to a database; `''` for the default one.
+            layout: How the tables are laid out.
+            where: The place, for messages; free of passwords.
+            readers: How many queries may run at once.
+        """
+        self.layout: Final = layout
+        self.where: Final = where
+        self._connect = connect
+        self._writing = threading.Lock()
+        self._writer: Client | None = None
+        self._idle: LifoQueue[Client] = LifoQueue()
+        self._readers = threading.BoundedSemaphore(readers)
+        self._closed = False
+
+    def insert(self, block: Block, *, token: str = "") -> None:
+        """Write one block into ledger and rollups; with a token seen before it changes nothing.
+
+        After an error it is unknown what was written: call again with the same block and token.
+
+        Args:
+            block: What `ledger.encode` made.
+            token: The deduplication token; the block's own if empty.
+
+        Raises:
+            RetryableError: The same call may succeed later.
+            PermanentError: The engine refuses these bytes for ever.
+        """
+        settings = {**INSERT_SETTINGS, "insert_deduplication_token": token or block.token}
+        table = self.layout.writes_to("ledger")
+        with self._write(f"insert of batch {block.token}") as client:
+            client.raw_insert(table, None, block.data, settings=settings, fmt="Native")
+
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        settings: Mapping[str, object] | None = None,
+    ) -> Answer:
+        """Run one SELECT of ours; values reach it only as `{name:Type}` parameters.
+
+        Args:
+            sql: The text, never built from a user's words.
+            parameters: Name to value.
+            settings: Engine settings, such as `max_execution_time` in seconds.
+
+        Raises:
+            StoreError: The engine refused or did not answer.
+        """
+        with self._read("query") as client:
+            result = client.query(
+                sql, parameters=dict(parameters or {}), settings=dict(settings or {})
+            )
+            return Answer(
+                columns=tuple(result.column_names), rows=tuple(map(tuple, result.result_rows))
+            )
+
+    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run one statement that returns nothing.
+
+        Raises:
+            StoreError: The engine refused or did not answer.
+        """
+        with self._write("statement") as client:
+            client.command(sql, parameters=dict(parameters or {}))
+
+    def ping(self) -> None:
+        """Return if the engine answers.
+
+        Raises:
+            StoreError: It does not.
+        """
+        self.query("SELECT 1")
+
+    def migrate(self) -> tuple[str, ...]:
+        """Bring the schema up to date and name the migrations that were applied.
+
+        Blocks that were frozen under an older schema must have been inserted before, since a new
+        view would count a late retry twice.
+
+        Raises:
+            PermanentError: An applied migration was edited, the database is newer than this
+                software, or was laid out otherwise.
+            StoreError: The engine refused or did not answer.
+        """
+        self._make_database()
+        return migrate.run(self, self.layout, now_ns=time.time_ns())
+
+    def pending(self) -> tuple[str, ...]:
+        """Name the migrations that `migrate` would apply, and change nothing.
+
+        Raises:
+            StoreError: As for `migrate`.
+        """
+        if not self._has_database():
+            return tuple(migration.name for migration in migrate.shipped())
+        return tuple(m.name for m in migrate.pending(self, self.layout))
+
+    def close(self) -> None:
+        """Close every connection; later calls raise `PermanentError`. Closing twice is fine."""
+        with self._writing:
+            self._closed = True
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except Empty:
+                return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _has_database(self) -> bool:
+        sql = "SELECT count() FROM system.databases WHERE name = {database:String}"
+        with self._once() as client:
+            found = client.query(sql, parameters={"database": self.layout.database})
+            return bool(found.result_rows[0][0])
+
+    def _make_database(self) -> None:
+        if self._has_database():
+            return
+        everywhere = f" ON CLUSTER '{self.layout.cluster}'" if self.layout.cluster else ""
+        with self._once() as client:
+            client.command(f"CREATE DATABASE IF NOT EXISTS `{self.layout.database}`{everywhere}")
+
+    @contextmanager
+    def _once(self) -> Iterator[Client]:
+        with self._translated("connection"):
+            client = self._connect("")
+            try:
+                _check_version(client.server_version or "")
+                yield client
+            finally:
+                client.close()
+
+    @contextmanager
+    def _write(self, what: str) -> Iterator[Client]:
+        with self._writing, self._translated(what):
+            if self._writer is None:
+                self._writer = self._connect(self.layout.database)
+            yield self._writer
+
+    @contextmanager
+    def _read(self, what: str) -> Iterator[Client]:
+        with self._readers, self._translated(what):
+            try:
+                client = self._idle.get_nowait()
+            except Empty:
+                client = self._connect(self.layout.database)
+            try:
+                yield client
+            finally:
+                self._give_back(client)
+
+    def _give_back(self, client: Client) -> None:
+        if self._closed:
+            client.close()
+        else:
+            self._idle.put(client)
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        if self._closed:
+            raise PermanentError(f"{what}: the store at {self.where} is closed")
+        try:
+            yield
+        except _FAILURES as error:
+            raise translate(error, f"{what} at {self.where}") from error
+
+
+def embedded(
+    path: Path, *, layout: Layout | None = None, engine_options: Mapping[str, object] | None = None
+) -> Store:
+    """Use chDB in a folder; it is made if missing.
+
+    Args:
+        path: The folder.
+        layout: Database and reporting time zone; the kind is always `single`.
+        engine_options: Server settings of the engine, such as `max_server_memory_usage` in bytes.
+
+    Raises:
+        BadSettings: The layout is not `single`.
+    """
+    chosen = layout or Layout()
+    if chosen.kind != "single":
+        raise BadSettings(f"layout {chosen.kind!r} needs a server; chDB is one process in a folder")
+    folder = path.resolve()
+
+    def connect(database: str) -> Client:
+        folder.mkdir(parents=True, exist_ok=True)
+        return clickhouse_connect.get_client(
+            interface="chdb",
+            path=str(folder),
+            database=database or None,
+            chdb_options=dict(engine_options or {}),
+        )
+
+    return Store(connect, layout=chosen, where=str(folder))
+
+
+def server(
+    url: str, *, layout: Layout | None = None, timeout_s: float = 60, connect_timeout_s: float = 5
+) -> Store:
+    """Use a ClickHouse server or cluster over HTTP.
+
+    Args:
+        url: `http://user:pass@host:8123/database` or `https://...`; a database in the URL wins
+            over that of the layout.
+        layout: How the tables are laid out.
+        timeout_s: How long one request may take, seconds.
+        connect_timeout_s: How long connecting may take, seconds.
+
+    Raises:
+        BadSettings: The URL has no host, another scheme or a port that is no number.
+    """
+    host, port, secure, user, password, database = _parts(url)
+    base = layout or Layout()
+    chosen = Layout(
+        kind=base.kind,
+        database=database or base.database,
+        cluster=base.cluster,
+        time_zone=base.time_zone,
+    )
+
+    def connect(name: str) -> Client:
+        return clickhouse_connect.get_client(
+            host=host,
+            port=port,
+            secure=secure,
+            username=user,
+            password=password,
+            database=name or "default",
+            send_receive_timeout=timeout_s,
+            connect_timeout=connect_timeout_s,
+            autogenerate_session_id=False,
+            client_name="otel-costattr",
+        )
+
+    return Store(connect, layout=chosen, where=f"{host}:{port}")
+
+
+def _parts(url: str) -> tuple[str, int, bool, str, str, str]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise BadSettings(f"ClickHouse URL: {error}") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise BadSettings("ClickHouse URL: use http://user:password@host:8123/database")
+    secure = parts.scheme == "https"
+    return (
+        parts.hostname,
+        port or (8443 if secure else 8123),
+        secure,
+        unquote(parts.username or "default"),
+        unquote(parts.password or ""),
+        unquote(parts.path.strip("/")),
+    )
+
+
+def _check_version(version: str) -> None:
+    numbers: Sequence[str] = version.split(".")[:2]
+    if all(number.isdigit() for number in numbers) and tuple(map(int, numbers)) < OLDEST_SERVER:
+        oldest = ".".join(map(str, OLDEST_SERVER))
+        raise PermanentError(f"ClickHouse {version} is too old: use {oldest} or later")
