@@ -6,7 +6,15 @@ from typing import Final
 
 from otel_costattr import cli
 
-COMMANDS: Final[tuple[cli.Command, ...]] = (*cli.COMMANDS,)
+COMMANDS: Final[tuple[cli.Command, ...]] = (
+    *cli.COMMANDS,
+    cli.Command(
+        name="keys",
+        summary="make, list and revoke the keys of senders and readers",
+        module="otel_costattr_collector.commands.keys",
+        extra="collector",
+    ),
+)
 
 
 def main() -> int:
