@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, get_args
 
 from otel_costattr.errors import BadUsage
+from otel_costattr.reasons import REASONS as REASONS  # noqa: PLC0414 - one of the nouns
 
 # --- telemetry ------------------------------------------------------------------------------
 
@@ -227,30 +228,6 @@ class ModelCall:
 
 PriceStatus = Literal["priced", "estimated", "unpriced"]
 Status = Literal["priced", "estimated", "unpriced", "committed", "duplicate_of", "aggregate"]
-
-REASONS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        # unpriced
-        "no_usage": "The telemetry carries no token counts for this call.",
-        "no_model": "The telemetry names no model.",
-        "bad_usage": "A count is negative, not a whole number or absurdly large.",
-        "unknown_provider": "No provider could be told from the span, its host or the model.",
-        "unknown_model": "The price book has no entry for this model name.",
-        "no_price_at_time": "The price book has this model, but no price at the call's start.",
-        "no_rate": "The entry has no rate for a unit that was used.",
-        "ambiguous_model": "Several entries claim this name; none is chosen.",
-        # estimated
-        "cache_rate_assumed": "No cache rate is published; cached tokens cost the input rate.",
-        "cache_ttl_assumed": "The length of a cache write is unknown; the 5 minute rate is used.",
-        "convention_assumed": "Whether cached tokens are inside the input count is assumed.",
-        "residual_assumed": "Tokens of the total that no bucket explains are priced as output.",
-        "aborted": "The stream ended early; only what was on the wire is priced.",
-        "usage_estimated": "Counts were estimated because the telemetry carries none.",
-        # aggregate
-        "wrapper_sum": "A sum over calls below this span, not a call.",
-    }
-)
-"""Every reason that an assessment can carry, with the sentence that explains it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
