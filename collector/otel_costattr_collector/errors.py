@@ -20,6 +20,8 @@ import grpc
 
 from otel_costattr.errors import BadInput, BadTelemetry, PermanentError, RetryableError
 
+from .access.errors import AccessError, Forbidden, Unauthenticated
+
 
 class TooLarge(BadTelemetry):
     """The body is larger than the limit."""
@@ -55,6 +57,24 @@ class Answer:
 
 
 _ANSWERS: Final[tuple[tuple[type[Exception], Answer], ...]] = (
+    (
+        Unauthenticated,
+        Answer(
+            grpc_code=grpc.StatusCode.UNAUTHENTICATED,
+            http_status=401,
+            retry=False,
+            reason="unauthenticated",
+        ),
+    ),
+    (
+        Forbidden,
+        Answer(
+            grpc_code=grpc.StatusCode.PERMISSION_DENIED,
+            http_status=403,
+            retry=False,
+            reason="forbidden",
+        ),
+    ),
     (
         TooLarge,
         Answer(
@@ -128,6 +148,6 @@ def answer_to(error: Exception) -> Answer:
 
 def told(error: Exception) -> str:
     """Return the words for the sender: what was wrong with the input, or nothing of our inside."""
-    if isinstance(error, BadInput | Overloaded | ShuttingDown):
+    if isinstance(error, BadInput | AccessError | Overloaded | ShuttingDown):
         return str(error)
     return "the collector could not keep the request; see its log"

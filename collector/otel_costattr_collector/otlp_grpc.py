@@ -51,12 +51,18 @@ def create_grpc_server(receiver: Receiver, *, retry_after_seconds: int) -> Serve
 def _exporter(receiver: Receiver, signal: Signal, retry_after_seconds: int) -> _Export:
     async def export(body: bytes, context: ServicerContext[bytes, bytes]) -> bytes:
         try:
-            decoded = await receiver.receive(Request(door="grpc", signal=signal, body=body))
+            tenant = receiver.admit("grpc", signal, _metadata(context))
+            request = Request(door="grpc", signal=signal, body=body, key_tenant=tenant)
+            decoded = await receiver.receive(request)
         except Exception as error:  # noqa: BLE001 - every error has its answer
             await _refuse(context, error, retry_after_seconds)
         return success_body(signal, decoded, "protobuf")
 
     return export
+
+
+def _metadata(context: ServicerContext[bytes, bytes]) -> list[tuple[str, str | bytes]]:
+    return [(str(name), value) for name, value in context.invocation_metadata() or ()]
 
 
 async def _refuse(

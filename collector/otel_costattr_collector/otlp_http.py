@@ -12,6 +12,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from .access import AccessError
 from .codec import Format, Signal, error_body, error_status, format_of, success_body
 from .errors import TooLarge, UnsupportedFormat, answer_to, told
 from .ingest import Receiver
@@ -48,6 +49,7 @@ def _endpoint(
     async def endpoint(http: HttpRequest) -> Response:
         format_: Format = "json"
         try:
+            tenant = receiver.admit("http", signal, http.headers.items())
             format_ = format_of(http.headers.get("content-type", ""))
             request = Request(
                 door="http",
@@ -55,6 +57,7 @@ def _endpoint(
                 body=await _body(http, receiver.max_body_bytes),
                 format=format_,
                 encoding=http.headers.get("content-encoding", ""),
+                key_tenant=tenant,
             )
             decoded = await receiver.receive(request)
         except ClientDisconnect:
@@ -85,7 +88,9 @@ def _refusal(error: Exception, format_: Format, retry_after_seconds: int) -> Res
     hint = retry_after_seconds if answer.retry else None
     status = error_status(answer.grpc_code.value[0], told(error), retry_after_seconds=hint)
     headers = {} if hint is None else {"retry-after": str(hint)}
-    if isinstance(error, TooLarge | UnsupportedFormat):
+    if isinstance(error, AccessError):
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, AccessError | TooLarge | UnsupportedFormat):
         headers["connection"] = "close"
     return Response(
         error_body(status, format_),

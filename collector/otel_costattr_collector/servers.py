@@ -14,6 +14,8 @@ from typing_extensions import override
 
 from otel_costattr.errors import BadSettings
 
+from .access import TlsFiles
+
 
 def listen(host: str, port: int, *, name: str) -> socket.socket:
     """Return a listening socket; port 0 picks a free one.
@@ -52,9 +54,17 @@ class AsgiServer:
         app: The application.
         listening: Its socket; closed with the server.
         grace_seconds: How long a stop waits for open requests.
+        tls: Files to speak TLS with; None for plain HTTP.
     """
 
-    def __init__(self, app: Any, listening: socket.socket, *, grace_seconds: float) -> None:
+    def __init__(
+        self,
+        app: Any,
+        listening: socket.socket,
+        *,
+        grace_seconds: float,
+        tls: TlsFiles | None = None,
+    ) -> None:
         self._socket: Final = listening
         self._server: Final = _Unsignalled(
             uvicorn.Config(
@@ -65,6 +75,7 @@ class AsgiServer:
                 ws="none",
                 server_header=False,
                 timeout_graceful_shutdown=max(1, round(grace_seconds)),
+                **(tls.uvicorn_arguments() if tls else {}),
             )
         )
         self._task: asyncio.Task[None] | None = None

@@ -59,6 +59,16 @@ class Settings(BaseModel):
         default=8320,
         description="Questions, health and metrics; 0 picks a free port and prints it.",
     )
+    tls_cert: Path | None = Field(
+        default=None, description="PEM file of the server's certificate; unset means no TLS."
+    )
+    tls_key: Path | None = Field(
+        default=None, description="PEM file of the private key of that certificate."
+    )
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="PEM file of authorities; with it, only clients they vouch for are let in.",
+    )
     max_body_bytes: Count = Field(
         default=16 * _MIB, description="Largest request body as received, in bytes."
     )

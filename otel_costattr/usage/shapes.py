@@ -15,7 +15,7 @@ from otel_costattr.usage.objects import Parsed
 
 Path = tuple[str, ...]
 
-_TIERS: Final = ("flex_", "priority_", "batch_", "scale_")
+TIERS: Final = ("flex_", "priority_", "batch_", "scale_")
 
 # Where each claim is found, one row a spelling; the first that is present wins.
 _OPENAI_CHAT: Final[tuple[tuple[Slot, Path], ...]] = (
@@ -153,6 +153,14 @@ _SHAPES: Final[tuple[tuple[frozenset[str], tuple[tuple[Slot, Path], ...], Conven
     (frozenset({"input", "output"}), _FLAT, "exclusive"),
 )  # fmt: skip
 
+COUNT_NAMES: Final[frozenset[str]] = frozenset(
+    {
+        *(step for _, table, _ in _SHAPES for _, path in table for step in path),
+        *("tokenCount", "token_count", "inputTokens"),
+    }
+)
+"""Names under which counts stand in any shape, without LangChain's service tier before them."""
+
 
 def read_object(parsed: Parsed, source: str) -> Claims:
     """Read the claims of a raw usage object; empty where no shape fits.
@@ -205,7 +213,7 @@ def _child(value: object, step: str) -> object:
     found = value.get(step)
     if found is None:
         # LangChain puts the service tier before the name of each detail.
-        spellings = (value.get(tier + step) for tier in _TIERS)
+        spellings = (value.get(tier + step) for tier in TIERS)
         found = next((spelling for spelling in spellings if spelling is not None), None)
     return found
 

@@ -15,7 +15,7 @@ from wire import CALL, NOW_NS, logs, otlp_json, pairs, traces, wire_span
 from otel_costattr.model import AttributeValue, Event, Span
 from otel_costattr.testing import START_NS
 
-DECODER = Decoder(wanted=lambda _span: True)
+DECODER = Decoder(wanted=lambda _span: True, reducer=lambda _name: lambda value: value)
 
 
 def decode(body: bytes, format_: Format = "protobuf", *, signal: Signal = "traces") -> Decoded:

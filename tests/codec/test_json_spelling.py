@@ -11,7 +11,7 @@ from wire import NOW_NS
 from otel_costattr.errors import BadTelemetry
 from otel_costattr.testing import START_NS
 
-DECODER = Decoder(wanted=lambda _span: True)
+DECODER = Decoder(wanted=lambda _span: True, reducer=lambda _name: lambda value: value)
 TRACE, SPAN = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174"
 
 

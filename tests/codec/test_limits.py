@@ -32,7 +32,9 @@ DAY_NS = 86_400 * 10**9
 
 def decoder(limits: Limits = Limits()) -> Decoder:  # noqa: B008 - frozen
     """Return a decoder that wants every span."""
-    return Decoder(wanted=lambda _span: True, limits=limits)
+    return Decoder(
+        wanted=lambda _span: True, limits=limits, reducer=lambda _name: lambda value: value
+    )
 
 
 def body_of(attributes: dict[str, AttributeValue], format_: Format, **fields: int) -> bytes:

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import grpc
 import httpx
 from grpc import aio
+from otel_costattr_collector.access import Gate
 from otel_costattr_collector.codec import Decoder
 from otel_costattr_collector.ingest import Receiver, Submission
 from otel_costattr_collector.metrics import Metrics
@@ -59,6 +61,7 @@ class Doors:
 @asynccontextmanager
 async def open_doors(
     *,
+    keys_file: Path = Path("no keys"),
     max_body_bytes: int = 1_000_000,
     max_waiting_bytes: int = 10_000_000,
     wait_for: Callable[[], asyncio.Event | None] = lambda: None,
@@ -80,6 +83,7 @@ async def open_doors(
     receiver = Receiver(
         decoder=Decoder(wanted=lambda span: "gen_ai.operation.name" in span.attributes),
         keep=keep,
+        gate=Gate(keys_file, open_without_keys=True),
         metrics=metrics,
         max_body_bytes=max_body_bytes,
         max_decompressed_bytes=2 * max_body_bytes,

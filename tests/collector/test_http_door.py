@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 from collector.doors import RETRY_AFTER_S, Doors, open_doors
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from otel_costattr_collector.access import create_key
 from otel_costattr_collector.errors import Overloaded
-from wire import calls, gzipped, otlp_json, traces, wire_span
+from wire import NOW_NS, calls, gzipped, otlp_json, traces, wire_span
 
 from otel_costattr.errors import PermanentError, RetryableError
 
@@ -195,3 +197,27 @@ def message_of(answer: httpx.Response) -> str:
         message: str = json.loads(answer.content)["message"]
         return message
     return str(Status.FromString(answer.content).message)
+
+
+def test_a_key_lets_in_and_its_tenant_goes_along(tmp_path: Path) -> None:
+    """Without a key nothing is read; with one, its tenant is what the spans are kept under."""
+
+    async def scenario() -> None:
+        keys = tmp_path / "keys.json"
+        _, secret = create_key(keys, role="ingest", tenant="acme", name="app", now_ns=NOW_NS)
+        _, reader = create_key(keys, role="read", tenant="", name="report", now_ns=NOW_NS)
+        body = traces(wire_span()).SerializeToString()
+        async with open_doors(keys_file=keys) as doors:
+            statuses = [
+                (await post(doors, body, PROTOBUF | headers)).status_code
+                for headers in (
+                    {},
+                    {"x-api-key": reader},
+                    {"authorization": f"Bearer {secret}"},
+                )
+            ]
+
+            assert statuses == [401, 403, 200]
+            assert [submission.key_tenant for submission in doors.kept] == ["acme"]
+
+    asyncio.run(scenario())

@@ -10,8 +10,9 @@ from typing import Final, Literal
 from otel_costattr.model import Span
 
 from ..errors import UnsupportedFormat
-from . import otlp_json, projection, protobuf
+from . import otlp_json, protobuf
 from .intake import DEFAULT_LIMITS, Decoded, Intake, Limits, Signal
+from .projection import DEFAULT_PROJECTION, Reduce
 
 Format = Literal["protobuf", "json"]
 
@@ -56,10 +57,13 @@ class Decoder:
     Attributes:
         wanted: Whether a span tells of a GenAI call; all else is counted and left out.
         limits: How much one span may carry.
+        reducer: Gives what reduces the value of an attribute of this name to the part that is
+            read, None where nothing of it is.
     """
 
     wanted: Callable[[Span], bool]
     limits: Limits = DEFAULT_LIMITS
+    reducer: Callable[[str], Reduce | None] = DEFAULT_PROJECTION.reducer
 
     def decode(self, signal: Signal, body: bytes, format_: Format, *, now_ns: int) -> Decoded:
         """Return what an uncompressed body carries; malformed spans are rejected singly.
@@ -76,8 +80,7 @@ class Decoder:
         intake = Intake(
             limits=self.limits,
             now_ns=now_ns,
-            keeps=projection.keeps,
-            reduce=projection.reduce,
+            reducer=self.reducer,
             wanted=self.wanted,
         )
         _WALKERS[signal, format_](body, intake)

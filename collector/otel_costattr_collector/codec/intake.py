@@ -9,6 +9,8 @@ from typing import Final, Literal
 
 from otel_costattr.model import Attributes, AttributeValue, Event, Span
 
+from .projection import Reduce
+
 Signal = Literal["traces", "logs", "metrics"]
 
 EARLIEST_START_NS: Final = 1_577_836_800_000_000_000
@@ -81,20 +83,19 @@ class Intake:
     Args:
         limits: How much one span may carry.
         now_ns: The time of receipt, nanoseconds UTC.
-        keeps: Whether an attribute of this name is read by pricing or ownership.
-        reduce: Gives the part of a text value that is read, None for nothing.
+        reducer: Gives what reduces the value of an attribute of this name to the part that is
+            read, None where nothing of it is.
         wanted: Whether a span tells of a GenAI call.
     """
 
     __slots__ = (
         "_wanted",
         "earliest_ns",
-        "keeps",
         "latest_ns",
         "limits",
         "message",
         "received",
-        "reduce",
+        "reducer",
         "rejected",
         "skipped",
         "spans",
@@ -106,15 +107,13 @@ class Intake:
         *,
         limits: Limits,
         now_ns: int,
-        keeps: Callable[[str], bool],
-        reduce: Callable[[str, str], str | None],
+        reducer: Callable[[str], Reduce | None],
         wanted: Callable[[Span], bool],
     ) -> None:
         self.limits = limits
         self.earliest_ns = now_ns - limits.max_age_ns
         self.latest_ns = now_ns + limits.max_ahead_ns
-        self.keeps = keeps
-        self.reduce = reduce
+        self.reducer = reducer
         self._wanted = wanted
         self.spans: list[Span] = []
         self.received = 0
@@ -135,11 +134,10 @@ class Intake:
         self.rejected[problem.reason] += 1
         self.message = self.message or str(problem)
 
-    def text(self, key: str, value: str) -> str | None:
-        """Return what is kept of a text value, None if it is longer than allowed."""
-        kept = self.reduce(key, value)
-        if kept is None or len(kept) <= self.limits.max_value_chars:
-            return kept
+    def text(self, value: str) -> str | None:
+        """Return a text value, None if it is longer than allowed."""
+        if len(value) <= self.limits.max_value_chars:
+            return value
         self.trimmed["value_chars"] += 1
         return None
 

@@ -152,16 +152,13 @@ def _log(wire: _Object, resource: Attributes, scope: tuple[str, str], intake: In
 
 
 def _attributes(owner: _Object, intake: Intake) -> dict[str, AttributeValue]:
-    keeps = intake.keeps
+    reducer = intake.reducer
     found: dict[str, AttributeValue] = {}
     for pair in _objects(owner, "attributes"):
         key = _text(pair, "key")
-        if keeps(key):
-            value = _object(pair, "value")
-            text = value.get("stringValue")
-            found[key] = (
-                intake.text(key, _clean(text)) if type(text) is str else _value(value, intake, 1)
-            )
+        reduce = reducer(key)
+        if reduce is not None:
+            found[key] = reduce(_value(_object(pair, "value"), intake, 1))
     return intake.fewer(found)
 
 
@@ -176,7 +173,7 @@ def _value(value: _Object, intake: Intake, depth: int) -> AttributeValue:
 def _string_value(content: object, intake: Intake, _depth: int) -> AttributeValue:
     if type(content) is not str:
         raise Malformed("bad_value", f"a stringValue is {content!r:.60}")
-    return intake.text("", _clean(content))
+    return intake.text(_clean(content))
 
 
 def _bool_value(content: object, _intake: Intake, _depth: int) -> AttributeValue:

@@ -1,53 +1,198 @@
-"""Which attributes go on: only what pricing and ownership read, never a prompt or completion."""
+"""Which attributes go on: what pricing and ownership read, and never a prompt or completion.
+
+Everything that reaches memory for longer than a request, the journal or the tables went through
+here. It is an allow-list: a name that nothing reads is dropped with its value, and of an object
+that carries a usage block only numbers and named identifiers stay.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Final
+import json
+from collections.abc import Callable, Mapping
+from itertools import islice
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
-_CONTENT_PREFIXES: Final = (
-    "ai.prompt",
-    "ai.response.object",
-    "ai.response.text",
-    "ai.response.toolCalls",
-    "ai.toolCall",
-    "crewai.",
-    "error.stack",
-    "exception.",
-    "gen_ai.completion",
-    "gen_ai.content",
-    "gen_ai.input.messages",
-    "gen_ai.output.messages",
-    "gen_ai.system_instructions",
-    "gen_ai.task.",
-    "gen_ai.tool.call.",
-    "gen_ai.tool.definitions",
-    "input.",
-    "llm.input_messages",
-    "llm.openai.choices",
-    "llm.output_messages",
-    "llm.prompts",
-    "llm.tools",
-    "logfire.json_schema",
-    "logfire.msg",
-    "pydantic_ai.all_messages",
-    "tool.",
-    "traceloop.entity.input",
-    "traceloop.entity.output",
+from otel_costattr.attribution import DEFAULT_RULES, OwnerRules
+from otel_costattr.attribution.names import (
+    ENTITY_IDS,
+    METADATA_NAMES,
+    METADATA_OBJECTS,
+    SOURCE_ATTRIBUTE,
+    TAG_PREFIX,
 )
-_PROMPT: Final = "gen_ai.prompt"
-_PROMPT_FACTS: Final = ("gen_ai.prompt.name", "gen_ai.prompt.version")
+from otel_costattr.model import AttributeValue
+from otel_costattr.usage.dialects import DIALECTS
+from otel_costattr.usage.dialects.openinference import digest
+from otel_costattr.usage.objects import parse
+from otel_costattr.usage.shapes import COUNT_NAMES, TIERS
+
+Reduce: TypeAlias = Callable[[AttributeValue], AttributeValue]
+
+MAX_PLAIN_CHARS: Final = 1_024
+"""Nothing reads a longer plain value: names and ids end at 512 characters."""
+
+_ALSO_READ: Final = (
+    "ai.request.headers.user-agent",
+    "event.kind",
+    "event.name",
+    "langsmith.metadata.ls_provider",
+    "litellm.call_id",
+    "llm.request.type",
+    "service.name",
+)
+"""Names that a dialect looks at beside its tables."""
+
+_OBJECTS: Final = (
+    "ai.response.providerMetadata",
+    "embedding.invocation_parameters",
+    "langfuse.observation.cost_details",
+    "langfuse.observation.model.parameters",
+    "llm.invocation_parameters",
+    "request_data",
+    *METADATA_OBJECTS,
+    *(name for dialect in DIALECTS for name, _ in dialect.objects),
+)
+"""Names whose value is an object of which only a part is read."""
+
+_TEXTS_IN_OBJECTS: Final = frozenset(
+    {
+        "id",
+        "inference_geo",
+        "modality",
+        "model",
+        "responseId",
+        "serviceTier",
+        "service_tier",
+        "speed",
+        "ttl",
+        *METADATA_NAMES,
+        *ENTITY_IDS,
+        *ENTITY_IDS.values(),
+    }
+)
+"""Names inside such an object whose text is read."""
+
+_NUMBERS_IN_OBJECTS: Final = frozenset(
+    {
+        *COUNT_NAMES,
+        *(tier + name for tier in TIERS for name in COUNT_NAMES),
+        *_TEXTS_IN_OBJECTS,
+        *("cost", "stream", "total"),
+    }
+)
+"""Names inside such an object whose number is read."""
+
+_MAX_TEXT_CHARS: Final = 256
+_MAX_KEY_CHARS: Final = 64
+_MAX_DEPTH: Final = 8
+_MAX_ITEMS: Final = 64
+_MAX_NAMES: Final = 256
 
 
-@lru_cache(maxsize=8192)
-def keeps(key: str) -> bool:
-    """Whether an attribute of this name may go on; content never does."""
-    if key.startswith(_PROMPT):
-        return key in _PROMPT_FACTS
-    return not key.startswith(_CONTENT_PREFIXES)
+class Projection:
+    """The allow-list as one look-up.
+
+    Args:
+        rules: The operator's rules for owners; what they read is kept too.
+    """
+
+    __slots__ = ("_reducers",)
+
+    def __init__(self, rules: OwnerRules = DEFAULT_RULES) -> None:
+        plain = {
+            *(name for dialect in DIALECTS for name in dialect.keys),
+            *_ALSO_READ,
+            *rules.known,
+            *ENTITY_IDS.values(),
+            *(name for rule in rules.rules for name in rule.when),
+            SOURCE_ATTRIBUTE,
+        }
+        marks = {mark for dialect in DIALECTS for mark in dialect.marks} - plain
+        self._reducers: Final[Mapping[str, Reduce]] = MappingProxyType(
+            {
+                **dict.fromkeys(marks, _mark),
+                **dict.fromkeys(plain, _plain),
+                **dict.fromkeys(_OBJECTS, _usage_object),
+                "output.value": _output,
+            }
+        )
+
+    def reducer(self, name: str) -> Reduce | None:
+        """Return what reduces the value of an attribute, None if all of it is dropped."""
+        found = self._reducers.get(name)
+        if found is None and name.startswith(TAG_PREFIX):
+            return _plain
+        return found
 
 
-def reduce(key: str, value: str) -> str | None:
-    """Return the part of a text value that is read, None for nothing."""
-    del key
+def _plain(value: AttributeValue) -> AttributeValue:
+    if isinstance(value, str):
+        return value if len(value) <= MAX_PLAIN_CHARS else None
+    if isinstance(value, bytes | Mapping):
+        return None
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value[:_MAX_ITEMS])
     return value
+
+
+def _mark(_value: AttributeValue) -> AttributeValue:
+    """Keep that the attribute was there, and nothing of it."""
+    return True
+
+
+def _output(value: AttributeValue) -> AttributeValue:
+    return digest(value) if isinstance(value, str) else None
+
+
+def _usage_object(value: AttributeValue) -> AttributeValue:
+    parsed = parse(value)
+    return None if parsed is None else json.dumps(_reduced_mapping(parsed, 1))
+
+
+def _reduced(name: str, value: object, depth: int) -> object:
+    """Keep what is read under `name`: its number, its text, or what is left of an object."""
+    if isinstance(value, str):
+        return _reduced_text(name, value, depth)
+    if isinstance(value, bool | int | float):
+        return value if name in _NUMBERS_IN_OBJECTS else None
+    if depth >= _MAX_DEPTH:
+        return None
+    if isinstance(value, Mapping):
+        return _reduced_mapping(value, depth + 1)
+    if isinstance(value, list | tuple):
+        items = [_reduced(name, item, depth + 1) for item in value[:_MAX_ITEMS]]
+        return [item for item in items if item is not None]
+    return None
+
+
+def _reduced_mapping(value: Mapping[str, object], depth: int) -> dict[str, object]:
+    kept: dict[str, object] = {}
+    for name, item in islice(value.items(), _MAX_NAMES):
+        if _is_name(name):
+            reduced = _reduced(name, item, depth)
+            if reduced is not None and reduced not in ({}, []):
+                kept[name] = reduced
+    return kept
+
+
+def _reduced_text(name: str, value: str, depth: int) -> object:
+    """A number may be text; an object may be nested as text and is reduced like any other."""
+    if name in _TEXTS_IN_OBJECTS or (name in _NUMBERS_IN_OBJECTS and _is_number(value)):
+        return value if len(value) <= _MAX_TEXT_CHARS else None
+    nested = parse(value) if value[:1] == "{" and depth < _MAX_DEPTH else None
+    return None if nested is None else _reduced_mapping(nested, depth + 1)
+
+
+def _is_number(value: str) -> bool:
+    return len(value) <= 24 and value.replace(".", "", 1).isdecimal()
+
+
+def _is_name(name: object) -> bool:
+    if not isinstance(name, str) or len(name) > _MAX_KEY_CHARS:
+        return False
+    return name.replace(".", "_").replace("-", "_").isidentifier()
+
+
+DEFAULT_PROJECTION: Final = Projection()
+"""What the shipped tables read."""

@@ -147,19 +147,13 @@ def _log(wire: LogRecord, resource: Attributes, scope: tuple[str, str], intake: 
 
 
 def _attributes(pairs: Iterable[KeyValue], intake: Intake) -> dict[str, AttributeValue]:
-    keeps = intake.keeps
+    reducer = intake.reducer
     found: dict[str, AttributeValue] = {}
     for pair in pairs:
         key = pair.key
-        if keeps(key):
-            value = pair.value
-            kind = value.WhichOneof("value")
-            if kind == "string_value":
-                found[key] = intake.text(key, value.string_value)
-            elif kind == "int_value":
-                found[key] = value.int_value
-            else:
-                found[key] = _READERS.get(kind, _nothing)(value, intake, 1)
+        reduce = reducer(key)
+        if reduce is not None:
+            found[key] = reduce(_value(pair.value, intake, 1))
     return intake.fewer(found)
 
 
@@ -172,7 +166,7 @@ def _nothing(_value: AnyValue, _intake: Intake, _depth: int) -> AttributeValue:
 
 
 def _text(value: AnyValue, intake: Intake, _depth: int) -> AttributeValue:
-    return intake.text("", value.string_value)
+    return intake.text(value.string_value)
 
 
 def _bytes(value: AnyValue, intake: Intake, _depth: int) -> AttributeValue:

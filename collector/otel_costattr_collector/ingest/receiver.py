@@ -12,6 +12,8 @@ from typing import Final, Literal
 
 from otel_costattr.model import Span
 
+from ..access import AccessError, Gate
+from ..access.gate import Headers
 from ..codec import Decoded, Decoder, Format, Signal, decompress
 from ..errors import Overloaded, TooLarge, answer_to
 from ..metrics import Metrics
@@ -63,6 +65,7 @@ class Receiver:
     Args:
         decoder: Turns bodies into spans.
         keep: Makes the spans of one request durable, the second argument is their number.
+        gate: Tells senders apart.
         metrics: Where everything is counted.
         max_body_bytes: Largest body as received.
         max_decompressed_bytes: Largest body after decompression.
@@ -76,6 +79,7 @@ class Receiver:
         *,
         decoder: Decoder,
         keep: Callable[[Submission, int], Awaitable[None]],
+        gate: Gate,
         metrics: Metrics,
         max_body_bytes: int,
         max_decompressed_bytes: int,
@@ -85,6 +89,7 @@ class Receiver:
     ) -> None:
         self._decoder: Final = decoder
         self._keep: Final = keep
+        self._gate: Final = gate
         self._metrics: Final = metrics
         self.max_body_bytes: Final = max_body_bytes
         self._max_decompressed_bytes: Final = max_decompressed_bytes
@@ -94,6 +99,20 @@ class Receiver:
         self._threads: Final = ThreadPoolExecutor(
             max_workers=decode_threads, thread_name_prefix="decode"
         )
+
+    def admit(self, door: Door, signal: Signal, headers: Headers) -> str:
+        """Return the tenant that a sender's key proves, or `''`, before its body is read.
+
+        Raises:
+            AccessError: The sender may not send telemetry here.
+        """
+        try:
+            principal = self._gate.authenticate(headers)
+            principal.require("ingest")
+        except AccessError as error:
+            self._metrics.requests.labels(door, signal, answer_to(error).reason).inc()
+            raise
+        return principal.tenant
 
     async def receive(self, request: Request) -> Decoded:
         """Return what the request carried, once all of it that is good is durable.
