@@ -1,0 +1,25 @@
+"""Which spans are the same model call: each call counts once, however many libraries wrap it.
+
+`recognise` is pure: a set of (span, call) pairs goes in, one verdict a pair comes out, the same
+for every order of the pairs. A collector that sees telemetry in pieces keeps pairs for a settle
+window, calls `recognise` with what it remembers of earlier windows, and remembers `keys_of` each
+call that counted for as long as late copies may come (24 hours).
+"""
+
+from __future__ import annotations
+
+from otel_costattr.calls.candidates import Links, links_of
+from otel_costattr.calls.memory import Counted, counted, keys_of
+from otel_costattr.calls.preview import PreviewRecogniser
+from otel_costattr.calls.verdicts import Verdict, recognise
+
+__all__ = [
+    "Counted",
+    "Links",
+    "PreviewRecogniser",
+    "Verdict",
+    "counted",
+    "keys_of",
+    "links_of",
+    "recognise",
+]

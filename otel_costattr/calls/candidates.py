@@ -1,0 +1,149 @@
+"""One span that may be a call, prepared for comparison with others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from otel_costattr.model import ModelCall, Span
+
+Links = Mapping[str, str]
+"""Span to its parent, both as `trace_id:span_id`; spans that are no call included."""
+
+MAX_DEPTH: Final = 64
+"""How far up ancestors are followed; deeper traces are cut, cycles end."""
+
+_DATE: Final = re.compile(r"[-@](?:20\d{2}-?\d{2}-?\d{2}|\d{4}-\d{2}-\d{2}|latest)$")
+_VERSION: Final = re.compile(r"-v\d+(?::\d+)?(?::[0-9a-z]+)?$")
+_HOST: Final = re.compile(r"^(?:(?:us|eu|apac|global|jp|au|us-gov)\.)?(?:[a-z0-9-]+\.)?(?=[a-z])")
+_FAMILY: Final = re.compile(r"[a-z]+")
+
+
+@lru_cache(maxsize=8192)
+def model_key(model: str) -> str:
+    """Reduce a model's name to what all its spellings share: no provider, region, date, version.
+
+    Only to tell whether two spans can be the same call; prices are matched elsewhere.
+    """
+    bare = model.strip().lower().rsplit("/", 1)[-1]
+    bare = _VERSION.sub("", bare)
+    bare = _DATE.sub("", bare)
+    return _HOST.sub("", bare)
+
+
+@lru_cache(maxsize=8192)
+def family(model: str) -> str:
+    """Answer the first word of a model's name, such as `gpt` or `claude`, or `''`."""
+    found = _FAMILY.match(model_key(model))
+    return found[0] if found else ""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Candidate:
+    """A (span, call) pair with what the rules compare; compared by identity.
+
+    Attributes:
+        span: The span.
+        call: What it says.
+        ref: `trace_id:span_id`.
+        key: Unique name of the telemetry item; the same item sent again has the same one.
+        begin_ns: When the call began.
+        end_ns: When it ended.
+        models: Keys of the models it names.
+        totals: Input and output tokens; None without usage.
+        tail: Whether it is the record of a stream's end, which repeats another span's call.
+    """
+
+    span: Span
+    call: ModelCall
+    ref: str
+    key: str
+    begin_ns: int
+    end_ns: int
+    models: frozenset[str]
+    totals: tuple[int, int] | None
+    tail: bool = False
+    rank: tuple[object, ...] = field(default=())
+
+    @property
+    def response_id(self) -> str:
+        """The response's id where it can identify a call, else `''`."""
+        identity = self.call.response_id
+        # Some emitters put a time stamp there, which several calls of one second share.
+        return "" if len(identity) < MIN_ID or identity.isdigit() else identity
+
+
+MIN_ID: Final = 8
+"""Shorter response ids are counters, not identities."""
+
+
+def candidate(span: Span, call: ModelCall) -> Candidate:
+    """Prepare one pair."""
+    ref = f"{span.trace_id}:{span.span_id}"
+    usage = call.usage
+    totals = (usage.input_total, usage.output_total) if usage else None
+    key = ref
+    if span.signal != "span" or not span.span_id:
+        key = f"{ref}:{span.signal}:{span.name}:{span.start_ns}:{call.response_id}:{totals}"
+    begin, end, tail = span.start_ns, max(span.start_ns, span.end_ns), False
+    if call.emitter == "logfire" and span.attributes.get("logfire.span_type") == "log":
+        begin, tail = begin - _duration_ns(span), True
+    elif span.signal == "log":
+        begin -= _duration_ns(span)
+    return Candidate(
+        span=span,
+        call=call,
+        ref=ref,
+        key=key,
+        begin_ns=begin,
+        end_ns=end,
+        models=frozenset(
+            model_key(model) for model in (call.response_model, call.request_model) if model
+        ),
+        totals=totals,
+        tail=tail,
+        rank=(span.start_ns, span.trace_id, span.span_id, span.signal, span.name, key),
+    )
+
+
+_MAX_SECONDS: Final = 86_400.0
+
+
+def _duration_ns(span: Span) -> int:
+    """How long before its own time a record says that its call began."""
+    seconds = span.attributes.get("duration")
+    if isinstance(seconds, float) and 0 <= seconds <= _MAX_SECONDS:
+        return int(seconds * 1e9)
+    millis = span.attributes.get("duration_ms")
+    try:
+        number = float(millis) if isinstance(millis, (int, float, str)) else 0.0
+    except ValueError:
+        return 0
+    return int(number * 1e6) if 0 <= number <= _MAX_SECONDS * 1e3 else 0
+
+
+def compatible(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether two spans can mean the same model: a shared name, or one of them names none."""
+    return not one or not other or not one.isdisjoint(other)
+
+
+def ancestors(ref: str, links: Links) -> Iterable[str]:
+    """Walk from a span's parent to the root, nearest first."""
+    seen = {ref}
+    parent = links.get(ref)
+    while parent is not None and parent not in seen and len(seen) <= MAX_DEPTH:
+        yield parent
+        seen.add(parent)
+        parent = links.get(parent)
+
+
+def links_of(spans: Iterable[Span]) -> dict[str, str]:
+    """Collect who is whose parent; a log has the span it was written in as parent."""
+    return {
+        f"{span.trace_id}:{span.span_id}": f"{span.trace_id}:{span.parent_span_id}"
+        for span in spans
+        if span.parent_span_id and span.span_id and span.signal == "span"
+    }

@@ -1,0 +1,65 @@
+"""Recognition inside a process: one span at a time, in bounded memory, never looking back."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from otel_costattr.calls.candidates import candidate
+from otel_costattr.calls.memory import Counted, counted, keys_of
+from otel_costattr.calls.verdicts import Verdict, recognise
+from otel_costattr.model import ModelCall, Span
+
+MAX_KEYS: Final = 100_000
+"""Keys that are remembered unless the caller says otherwise; about 60 MB when full."""
+
+LIFETIME_NS: Final = 600_000_000_000
+"""A key is forgotten ten minutes after its call ended."""
+
+
+class PreviewRecogniser:
+    """Recognises copies of calls that this process has already counted.
+
+    The first span of a call that ends counts, usually the one nearest the provider; wrappers and
+    siblings that end later are duplicates. A sum whose calls were counted counts nothing. What
+    was said about a finished span is never changed, so this is a preview; the ledger is the
+    account. Not safe for several threads at once: the caller holds a lock.
+    """
+
+    def __init__(self, *, max_keys: int = MAX_KEYS) -> None:
+        self._max_keys = max_keys
+        self._keys: OrderedDict[str, Counted] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def see(self, span: Span, call: ModelCall) -> Verdict:
+        """Decide on a span that has just ended, and remember it if it counts.
+
+        Args:
+            span: The span.
+            call: What it says.
+        """
+        self._forget(span.end_ns - LIFETIME_NS)
+        item = candidate(span, call)
+        verdict = recognise(
+            ((span, call),), links={item.ref: f"{span.trace_id}:{span.parent_span_id}"},
+            known=self._keys,
+        )[0]  # fmt: skip
+        if verdict.kind == "counts":
+            known = counted(span, verdict.call, scopes=verdict.scopes)
+        else:
+            known = self._keys.get(f"s:{verdict.duplicate_of}") or counted(span, call)
+        for key in keys_of(span, verdict.call):
+            if verdict.kind == "counts" or key not in self._keys:
+                self._keys[key] = known
+        while len(self._keys) > self._max_keys:
+            self._keys.popitem(last=False)
+        return verdict
+
+    def _forget(self, before_ns: int) -> None:
+        while self._keys:
+            key, known = next(iter(self._keys.items()))
+            if known.end_ns >= before_ns:
+                break
+            del self._keys[key]
