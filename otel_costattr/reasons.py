@@ -29,6 +29,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "usage_estimated": "Counts were estimated because the telemetry carries none.",
         # aggregate
         "wrapper_sum": "A sum over calls below this span, not a call.",
+        "wrapper_residual": "A sum has more than the calls below it; the difference is counted here.",
     }
 )
 """Reason to the sentence that explains it."""

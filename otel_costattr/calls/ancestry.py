@@ -60,9 +60,7 @@ def join_families(
     return wrappers
 
 
-def _decide(
-    groups: Groups, parent: Candidate, children: Sequence[Candidate], links: Links
-) -> bool:
+def _decide(groups: Groups, parent: Candidate, children: Sequence[Candidate], links: Links) -> bool:
     """Join `parent` with one of its children's calls, or answer that it wraps several."""
     own = groups.root(parent)
     sets = {groups.root(child): child for child in sorted(children, key=lambda c: c.rank)}
@@ -109,7 +107,5 @@ def _can_be(groups: Groups, parent: Candidate, child: Candidate) -> bool:
         return False
     # A gateway that gives responses ids of its own still counts the same tokens.
     return any(
-        alike(mine, theirs)
-        for mine in groups.totals(parent)
-        for theirs in groups.totals(child)
+        alike(mine, theirs) for mine in groups.totals(parent) for theirs in groups.totals(child)
     )

@@ -7,9 +7,7 @@ from typing import Final, Literal
 
 from otel_costattr.calls.candidates import Candidate
 
-Rule = Literal[
-    "same_span", "response_id", "log_of_span", "stream_end", "ancestry", "time", "known"
-]
+Rule = Literal["same_span", "response_id", "log_of_span", "stream_end", "ancestry", "time", "known"]
 
 STRENGTH: Final[tuple[Rule, ...]] = (
     "same_span",

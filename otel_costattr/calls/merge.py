@@ -91,11 +91,14 @@ def merged(winner: Candidate, members: Iterable[Candidate]) -> ModelCall:
     return replace(call, **found) if found else call  # type: ignore[arg-type]
 
 
+_SIDES: Final[tuple[tuple[Unit, ...], ...]] = (INPUT_TOKEN_UNITS, OUTPUT_TOKEN_UNITS)
+
+
 def _finer(usage: Usage, other: Usage, emitter: str) -> Usage:
     """Take the other's split of a side where both sums agree, and uses that only it counts."""
     counts, sources = dict(usage.counts), dict(usage.sources)
     taken = False
-    for side in (INPUT_TOKEN_UNITS, OUTPUT_TOKEN_UNITS):
+    for side in _SIDES:
         mine = {unit: counts[unit] for unit in side if unit in counts}
         theirs = {unit: other.counts[unit] for unit in side if unit in other.counts}
         if not theirs or not _splits(mine, theirs):

@@ -55,7 +55,18 @@ class PreviewRecogniser:
                 self._keys[key] = known
         while len(self._keys) > self._max_keys:
             self._keys.popitem(last=False)
+        self.passed(span)
         return verdict
+
+    def passed(self, span: Span) -> None:
+        """Note that a span which is no call has ended, so that wrappers above it know their calls.
+
+        Args:
+            span: Any span; children end before their parents.
+        """
+        known = self._keys.get(f"a:{span.trace_id}:{span.span_id}")
+        if known is not None and span.parent_span_id:
+            self._keys[f"a:{span.trace_id}:{span.parent_span_id}"] = known
 
     def _forget(self, before_ns: int) -> None:
         while self._keys:

@@ -84,9 +84,7 @@ def stream_ends(groups: Groups, candidates: Sequence[Candidate]) -> None:
         for start in starts:
             if start.span.scope_name != tail.span.scope_name:
                 continue
-            distance = min(
-                abs(tail.begin_ns - start.end_ns), abs(tail.begin_ns - start.begin_ns)
-            )
+            distance = min(abs(tail.begin_ns - start.end_ns), abs(tail.begin_ns - start.begin_ns))
             late = tail.begin_ns >= start.begin_ns - SLACK_NS
             if late and distance <= SLACK_NS and compatible(start.models, tail.models):
                 pairs.append((distance, start, tail))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
@@ -173,24 +173,22 @@ class _Decision:
         known = self._known
         if not known:
             return None, ""
-        for member in members:
-            hit = known.get(f"s:{member.key}")
-            if hit is not None and hit.role == "call":
-                return hit, "same_span"
-        for member in members:
-            hit = known.get(response_key(member)) if member.response_id else None
-            if hit is not None and hit.role == "call":
-                return hit, "response_id"
-        for member in members:
-            hit = self._known_family(member)
-            if hit is not None:
-                return hit, "ancestry"
-        for member in members:
-            for key in time_keys(member):
-                hit = known.get(key)
-                if hit is not None and same_time(member, hit):
-                    return hit, "time"
+        looks: tuple[tuple[str, Callable[[Candidate], Counted | None]], ...] = (
+            ("same_span", lambda member: known.get(f"s:{member.key}")),
+            ("response_id", lambda member: known.get(response_key(member))),
+            ("ancestry", self._known_family),
+            ("time", self._known_in_time),
+        )
+        for rule, look in looks:
+            for member in members:
+                hit = look(member)
+                if hit is not None and hit.role == "call":
+                    return hit, rule
         return None, ""
+
+    def _known_in_time(self, member: Candidate) -> Counted | None:
+        hits = (self._known.get(key) for key in time_keys(member))
+        return next((hit for hit in hits if hit is not None and same_time(member, hit)), None)
 
     def _known_family(self, member: Candidate) -> Counted | None:
         """Find a remembered call right above or below a late one."""
@@ -201,7 +199,11 @@ class _Decision:
                 hit is not None
                 and hit.role == "call"
                 and member.span.scope_name not in hit.scopes
-                and (member.totals is None or hit.totals is None or rules.alike(member.totals, hit.totals))
+                and (
+                    member.totals is None
+                    or hit.totals is None
+                    or rules.alike(member.totals, hit.totals)
+                )
             ):
                 return hit
         return None
@@ -265,7 +267,9 @@ def known_above(item: Candidate, links: Links, known: Mapping[str, Counted]) -> 
     """Find the nearest remembered span above a late one."""
     if not known:
         return None
-    parents = [f"{item.span.trace_id}:{item.span.parent_span_id}"] if item.span.parent_span_id else []
+    parents = (
+        [f"{item.span.trace_id}:{item.span.parent_span_id}"] if item.span.parent_span_id else []
+    )
     for ref in [*parents, *ancestors(item.ref, links)]:
         hit = known.get(f"s:{ref}")
         if hit is not None:

@@ -1,0 +1,227 @@
+"""The one meeting place: a span in, a counted, priced and owned call out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from otel_costattr.attribution import DEFAULT_RULES, OwnerRules, owner_attributes, owner_of
+from otel_costattr.calls import Links, Verdict, links_of, recognise
+from otel_costattr.model import (
+    NOBODY,
+    Assessment,
+    ModelCall,
+    Owner,
+    Price,
+    Span,
+    Status,
+)
+from otel_costattr.pricing import PriceBook, price
+from otel_costattr.usage import SHIPPED, Conventions, read
+
+_RANK: Final[Mapping[str, int]] = {"priced": 0, "estimated": 1, "unpriced": 2}
+
+
+def assess(
+    span: Span,
+    *,
+    book: PriceBook,
+    rules: OwnerRules = DEFAULT_RULES,
+    captured: Owner = NOBODY,
+    key_tenant: str = "",
+    conventions: Conventions = SHIPPED,
+) -> Assessment | None:
+    """Say what one span's call costs and who owns it; never raises.
+
+    A span alone cannot know its copies: this is a preview, `assess_all` is the account.
+
+    Args:
+        span: A span, or a log record or event as a span.
+        book: The prices, in USD.
+        rules: How owners are found.
+        captured: The owner that the application's context named when the span started.
+        key_tenant: Tenant of the authenticated key, or `''`.
+        conventions: Which emitters count cached tokens inside the input count.
+
+    Returns:
+        The assessment, or None for a span that is no model call and no sum of calls.
+    """
+    call = read(span, conventions=conventions)
+    if call is None:
+        return None
+    owner = owner_of(span, rules=rules, captured=captured, key_tenant=key_tenant)
+    return _counted(span, call, owner, book=book)
+
+
+def assess_all(
+    spans: Iterable[Span],
+    *,
+    book: PriceBook,
+    rules: OwnerRules = DEFAULT_RULES,
+    key_tenant: str = "",
+    conventions: Conventions = SHIPPED,
+) -> tuple[Assessment, ...]:
+    """Assess spans together, each model call counted once; never raises.
+
+    The result does not depend on the order of the spans, except for its own order.
+
+    Args:
+        spans: Everything that was received, spans that are no call included: they say who is
+            whose parent.
+        book: The prices, in USD.
+        rules: How owners are found.
+        key_tenant: Tenant of the authenticated key, or `''`.
+        conventions: Which emitters count cached tokens inside the input count.
+
+    Returns:
+        One assessment for each span that is a model call or a sum of calls, duplicates included.
+    """
+    everything = tuple(spans)
+    pairs = [
+        (span, call)
+        for span in everything
+        if (call := read(span, conventions=conventions)) is not None
+    ]
+    links = links_of(everything)
+    return conclude(
+        recognise(pairs, links=links), book=book, rules=rules, key_tenant=key_tenant, links=links
+    )
+
+
+def conclude(
+    verdicts: Iterable[Verdict],
+    *,
+    book: PriceBook,
+    rules: OwnerRules = DEFAULT_RULES,
+    key_tenant: str = "",
+    links: Links | None = None,
+) -> tuple[Assessment, ...]:
+    """Price and attribute what recognition has decided, one assessment a verdict; never raises.
+
+    An owner that only a duplicate names is taken over by the call that counts.
+
+    Args:
+        verdicts: From `calls.recognise`, those of one call together.
+        book: The prices, in USD.
+        rules: How owners are found.
+        key_tenant: Tenant of the authenticated key, or `''`.
+        links: Unused by pricing; kept for callers that pass what `recognise` was given.
+    """
+    del links
+    decided = tuple(verdicts)
+    owners = [owner_of(v.span, rules=rules, key_tenant=key_tenant) for v in decided]
+    lent: dict[str, list[Owner]] = {}
+    for verdict, owner in zip(decided, owners, strict=True):
+        if verdict.duplicate_of and (owner.values or owner.tags):
+            lent.setdefault(verdict.duplicate_of, []).append(owner)
+    found = []
+    for verdict, owner in zip(decided, owners, strict=True):
+        if verdict.kind == "counts":
+            ref = f"{verdict.span.trace_id}:{verdict.span.span_id}"
+            whole = _together(owner, lent.get(ref, ()))
+            found.append(_counted(verdict.span, verdict.call, whole, book=book, verdict=verdict))
+        else:
+            found.append(_uncounted(verdict, owner))
+    return tuple(found)
+
+
+def attributes_of(assessment: Assessment) -> Mapping[str, str | int | float]:
+    """Write an assessment as the `costattr.*` attributes of its span.
+
+    Args:
+        assessment: The verdict on the span.
+
+    Returns:
+        Owner, status and reason; for what was priced its total as a double and, exactly, as a
+        decimal string in USD, with the price entry and the book's version.
+    """
+    found: dict[str, str | int | float] = dict(owner_attributes(assessment.owner))
+    found["costattr.cost.status"] = assessment.status
+    if assessment.reasons:
+        found["costattr.cost.reason"] = assessment.reasons[0]
+    if assessment.duplicate_of:
+        found["costattr.cost.duplicate_of"] = assessment.duplicate_of
+    total = assessment.total_usd
+    if total is not None:
+        found["costattr.cost.total_usd"] = float(total)
+        found["costattr.cost.exact_usd"] = format(total, "f")
+    if assessment.prices:
+        main = assessment.prices[0]
+        if main.entry:
+            found["costattr.price.entry"] = main.entry
+        if main.book:
+            found["costattr.price.book"] = main.book
+    return found
+
+
+def _counted(
+    span: Span,
+    call: ModelCall,
+    owner: Owner,
+    *,
+    book: PriceBook,
+    verdict: Verdict | None = None,
+) -> Assessment:
+    prices = price(call, at_ns=span.start_ns, book=book)
+    return Assessment(
+        span=span,
+        call=call,
+        prices=prices,
+        owner=owner,
+        status=_status(call, prices),
+        reasons=_reasons(call, prices),
+        dedupe_rule=verdict.rule if verdict else "",
+        provenance=_provenance(call),
+    )
+
+
+def _uncounted(verdict: Verdict, owner: Owner) -> Assessment:
+    status: Status = "duplicate_of" if verdict.kind == "duplicate" else "aggregate"
+    return Assessment(
+        span=verdict.span,
+        call=verdict.call,
+        prices=(),
+        owner=owner,
+        status=status,
+        reasons=verdict.call.reasons if status == "aggregate" else (),
+        duplicate_of=verdict.duplicate_of,
+        dedupe_rule=verdict.rule,
+        provenance=_provenance(verdict.call),
+    )
+
+
+def _status(call: ModelCall, prices: tuple[Price, ...]) -> Status:
+    if call.role == "aggregate":
+        return "aggregate"
+    if len(prices) == 1:
+        return "committed" if prices[0].committed else prices[0].status
+    worst = max(prices, key=lambda one: _RANK[one.status])
+    return "committed" if all(one.committed for one in prices) else worst.status
+
+
+def _reasons(call: ModelCall, prices: tuple[Price, ...]) -> tuple[str, ...]:
+    if len(prices) == 1 and not call.reasons:
+        return prices[0].reasons
+    said = (reason for one in prices for reason in one.reasons)
+    return tuple(dict.fromkeys((*said, *call.reasons)))
+
+
+def _provenance(call: ModelCall) -> Mapping[str, str]:
+    return {**call.usage.sources} if call.usage is not None else {}
+
+
+def _together(owner: Owner, others: Iterable[Owner]) -> Owner:
+    """Complete an owner with what the spans of the same call say."""
+    values, tags, sources = dict(owner.values), dict(owner.tags), dict(owner.sources)
+    for other in others:
+        for dimension, value in other.values.items():
+            if dimension not in values:
+                values[dimension] = value
+                sources[dimension] = other.sources.get(dimension, "span")
+        for name, value in other.tags.items():
+            if name not in tags:
+                tags[name] = value
+                sources[f"tags.{name}"] = other.sources.get(f"tags.{name}", "span")
+    if len(values) == len(owner.values) and len(tags) == len(owner.tags):
+        return owner
+    return Owner(values=values, tags=tags, sources=sources, refused=owner.refused)

@@ -1,0 +1,106 @@
+"""Span in, counted, priced and owned call out."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from otel_costattr.assess import assess, assess_all, attributes_of
+from otel_costattr.model import Owner, Span
+from otel_costattr.pricing import PriceBook, shipped_book
+from otel_costattr.testing import chat_span
+
+# gpt-4o-mini: 0.15 USD for a million tokens in, 0.60 out; 1000 and 200 of them.
+TOTAL_USD = Decimal("0.15") * 1000 / 10**6 + Decimal("0.60") * 200 / 10**6
+
+
+@pytest.fixture(scope="module")
+def book() -> PriceBook:
+    """The shipped price book."""
+    return shipped_book()
+
+
+def test_a_call_is_counted_priced_and_owned(book: PriceBook) -> None:
+    """One span gives a status, a total and an owner."""
+    found = assess(chat_span({"costattr.tenant": "acme"}), book=book)
+
+    assert found is not None
+    assert found.status == "priced"
+    assert found.total_usd == TOTAL_USD
+    assert found.owner.values["tenant"] == "acme"
+    assert found.provenance["input"] == "gen_ai.usage.input_tokens"
+
+
+def test_the_key_and_the_context_own_before_the_span(book: PriceBook) -> None:
+    """The tenant of a key overrides a claim; what the context says fills the rest."""
+    found = assess(
+        chat_span({"costattr.tenant": "claimed"}),
+        book=book,
+        captured=Owner(values={"feature": "chat"}, sources={"feature": "local"}),
+        key_tenant="proved",
+    )
+
+    assert found is not None
+    assert {**found.owner.values} == {"tenant": "proved", "feature": "chat"}
+
+
+def test_a_span_that_is_no_call_is_nothing(book: PriceBook) -> None:
+    """Other spans are left alone."""
+    assert assess(Span(trace_id="a", span_id="b", name="GET /"), book=book) is None
+
+
+def test_two_spans_of_one_response_are_one_call(book: PriceBook) -> None:
+    """A wrapper and the SDK name the same response: one cost, one duplicate."""
+    outer = chat_span(number=1)
+    inner = chat_span(
+        {"gen_ai.response.id": "chatcmpl-000001", "gen_ai.usage.cache_read.input_tokens": 0},
+        number=2,
+        scope_name="com.example.sdk",
+    )
+
+    first, second = assess_all((outer, inner), book=book)
+
+    assert (first.status, second.status) == ("duplicate_of", "priced")
+    assert first.duplicate_of == f"{inner.trace_id}:{inner.span_id}"
+    assert first.dedupe_rule == "response_id"
+    assert first.total_usd is None
+    assert second.total_usd == TOTAL_USD
+
+
+def test_an_owner_that_only_the_copy_names_is_taken_over(book: PriceBook) -> None:
+    """The framework's span knows the session, the SDK's span counts."""
+    outer = chat_span({"session.id": "s-1"}, number=1)
+    inner = chat_span(
+        {"gen_ai.response.id": "chatcmpl-000001", "gen_ai.usage.cache_read.input_tokens": 0},
+        number=2,
+    )
+
+    _, counted = assess_all((outer, inner), book=book)
+
+    assert counted.owner.values["session"] == "s-1"
+
+
+def test_attributes_carry_the_exact_total(book: PriceBook) -> None:
+    """The double is for dashboards, the decimal string for accounts."""
+    found = assess(chat_span({"costattr.tenant": "acme"}), book=book)
+
+    assert found is not None
+    attributes = attributes_of(found)
+    assert attributes["costattr.tenant"] == "acme"
+    assert attributes["costattr.cost.status"] == "priced"
+    assert Decimal(str(attributes["costattr.cost.exact_usd"])) == TOTAL_USD
+    assert attributes["costattr.cost.total_usd"] == float(TOTAL_USD)
+    assert attributes["costattr.price.book"] == book.version
+    assert "costattr.cost.reason" not in attributes
+
+
+def test_attributes_of_an_unpriced_call_name_the_reason(book: PriceBook) -> None:
+    """Unknown is no zero: no cost attribute at all."""
+    found = assess(chat_span({"gen_ai.usage.input_tokens": -1}), book=book)
+
+    assert found is not None
+    attributes = attributes_of(found)
+    assert attributes["costattr.cost.status"] == "unpriced"
+    assert attributes["costattr.cost.reason"] == "bad_usage"
+    assert "costattr.cost.total_usd" not in attributes
