@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, cast
 
 from otel_costattr.attribution import DEFAULT_RULES, OwnerRules, owner_attributes, owner_of
 from otel_costattr.calls import Links, Verdict, links_of, recognise
 from otel_costattr.model import (
+    EMPTY,
     NOBODY,
     Assessment,
     ModelCall,
@@ -207,7 +208,7 @@ def _reasons(call: ModelCall, prices: tuple[Price, ...]) -> tuple[str, ...]:
 
 
 def _provenance(call: ModelCall) -> Mapping[str, str]:
-    return {**call.usage.sources} if call.usage is not None else {}
+    return cast("Mapping[str, str]", call.usage.sources) if call.usage is not None else EMPTY
 
 
 def _together(owner: Owner, others: Iterable[Owner]) -> Owner:
