@@ -1,0 +1,272 @@
+"""The answers of the API: their shape, and how they are made from what the store returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from pydantic import BaseModel, Field
+
+from otel_costattr.errors import BadInput
+from otel_costattr.model import DIMENSIONS, REASONS, UNITS
+from otel_costattr_collector import queries, spend
+from otel_costattr_collector.ledger.columns import unit_column
+from otel_costattr_collector.store import Store
+
+_EXECUTION_S: Final = 60
+_SHARE: Final = Decimal("0.000001")
+
+
+class Health(BaseModel):
+    """Whether we are well."""
+
+    status: str
+
+
+class Failure(BaseModel):
+    """What was wrong with a request, or with us."""
+
+    code: str = Field(description="A word for programs.")
+    message: str = Field(description="What was wrong, where, and what to do about it.")
+
+
+class Sums(BaseModel):
+    """Sums over calls; amounts are decimal strings in USD, null where nothing has a price."""
+
+    total_cost: str | None = Field(description="USD; null if no call has a price.")
+    calls: int = Field(description="Model calls; duplicates are not counted.")
+    priced_calls: int = Field(description="Of these, with an exact price.")
+    estimated_calls: int = Field(description="With a price for which something was assumed.")
+    unpriced_calls: int = Field(description="Without a price.")
+    unpriced_lines: int = Field(description="Calls and further models of responses without one.")
+    failed_calls: int = Field(description="That failed.")
+    attributed_calls: int = Field(description="With every dimension of the question known.")
+    duplicates: int = Field(description="Spans that described a call that another span counts.")
+    input_tokens: int | None = Field(description="Cached ones included; null if none is known.")
+    cache_read_tokens: int | None = Field(description="Of these, read from a cache.")
+    output_tokens: int | None = Field(description="Reasoning included; null if none is known.")
+    list_cost: str | None = Field(description="USD at published rates.")
+    reported_cost: str | None = Field(description="USD that emitters claim.")
+    price_coverage: str | None = Field(description="Share of calls with a price, 0 to 1.")
+    attribution_coverage: str | None = Field(
+        description="Share of calls with every dimension of the question known, 0 to 1."
+    )
+    attributed_cost: str | None = Field(description="USD of the attributed calls.")
+
+
+class CostRow(Sums):
+    """The sums of one combination of dimensions."""
+
+    entity_id: str = Field(description="Value of entity_type; '' where nobody knows it.")
+    dimensions: dict[str, str] = Field(description="Every dimension of the question.")
+
+
+class Costs(BaseModel):
+    """What things cost in a period."""
+
+    start_date: str | None
+    end_date: str | None
+    time_zone: str = Field(description="Reporting time zone of days.")
+    currency: str = "USD"
+    entity_type: str
+    group_by: list[str]
+    total: Sums
+    data: list[CostRow]
+    truncated: bool = Field(description="Whether there are more rows than `limit`.")
+
+
+class PricedUnit(BaseModel):
+    """One unit of a line: quantity times rate."""
+
+    unit: str
+    quantity: int
+    rate: str | None = Field(description="USD/units, such as 0.15/1000000; null without a price.")
+    amount: str | None = Field(description="Exact USD; null without a price.")
+    source: str | None = Field(description="Where the count came from.")
+
+
+class Explanation(BaseModel):
+    """Why a line costs what it does."""
+
+    line_id: str
+    amount_usd: str | None
+    status: str
+    reasons: dict[str, str] = Field(description="Reason to the sentence that explains it.")
+    formula: str = Field(description="The arithmetic, or why there is none.")
+    units: list[PricedUnit]
+    price: dict[str, str | None] = Field(description="Entry, book, rule and validity.")
+    owner: dict[str, str] = Field(description="Dimension to value, the known ones.")
+    owner_source: dict[str, str] = Field(description="Dimension to where its value came from.")
+    line: dict[str, Any] = Field(description="Every column of the line.")
+    amendments: list[dict[str, Any]] = Field(description="The lines that amend it, in order.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostsAsked:
+    """The words of a question about costs, as they came in.
+
+    Attributes:
+        start_date: First day, or an instant.
+        end_date: Last day, or the instant before which it ends.
+        entity_type: What `entity_id` is.
+        entity_id: The only one to count.
+        group_by: Dimensions, some perhaps with commas between them.
+        where: Filters, `dimension=value`.
+        limit: Most rows.
+    """
+
+    start_date: str | None = None
+    end_date: str | None = None
+    entity_type: str | None = None
+    entity_id: str | None = None
+    group_by: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    limit: int = 1000
+
+
+def costs(store: Store, asked: CostsAsked) -> Costs:
+    """Answer a question about costs.
+
+    Raises:
+        BadInput: A word of the question is not understood.
+        StoreError: The store refused or did not answer.
+    """
+    zone = store.layout.time_zone
+    named = [word.strip() for words in asked.group_by for word in words.split(",")]
+    dimensions = tuple(dict.fromkeys(queries.dimension(word) for word in named))
+    entity_type = queries.dimension(asked.entity_type or next(iter(dimensions), "tenant"))
+    question = spend.Question(
+        group_by=dimensions or (entity_type,),
+        since=None if asked.start_date is None else spend.edge(asked.start_date, zone),
+        until=None if asked.end_date is None else spend.edge(asked.end_date, zone, end=True),
+        filters=_filters(asked, entity_type),
+        limit=asked.limit,
+    )
+    sql, parameters = spend.ask(question)
+    answer = store.query(sql, parameters, settings={"max_execution_time": _EXECUTION_S})
+    total, rows, truncated = spend.total_and_rows(answer, question)
+    return Costs(
+        start_date=asked.start_date,
+        end_date=asked.end_date,
+        time_zone=zone,
+        entity_type=entity_type,
+        group_by=list(question.group_by),
+        total=Sums(**_sums(total)),
+        data=[_row(row, entity_type, question) for row in rows],
+        truncated=truncated,
+    )
+
+
+def _filters(asked: CostsAsked, entity_type: str) -> dict[str, str]:
+    filters: dict[str, str] = {}
+    for word in asked.where:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise BadInput(f"filter {word!r}: use dimension=value")
+        filters[queries.dimension(name.strip())] = value
+    if asked.entity_id is not None:
+        filters[entity_type] = asked.entity_id
+    return filters
+
+
+def _row(row: dict[str, Any], entity_type: str, question: spend.Question) -> CostRow:
+    names: dict[str, str] = row.pop("dimensions")
+    entity = names.get(entity_type, question.filters.get(entity_type, ""))
+    return CostRow(entity_id=entity, dimensions=names, **_sums(row))
+
+
+def _sums(measures: Mapping[str, Any]) -> dict[str, Any]:
+    calls = measures["calls"]
+    with_price = measures["priced_calls"] + measures["estimated_calls"]
+    plain = {name: _plain(value) for name, value in measures.items() if name != "usage_calls"}
+    return {
+        **plain,
+        "price_coverage": _share(with_price, calls),
+        "attribution_coverage": _share(measures["attributed_calls"], calls),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return decimal_text(value) if isinstance(value, Decimal) else value
+
+
+def _share(part: int, whole: int) -> str | None:
+    if whole <= 0:
+        return None
+    return decimal_text((Decimal(part) / Decimal(whole)).quantize(_SHARE))
+
+
+def decimal_text(amount: Decimal) -> str:
+    """Write a decimal plainly, without exponent and needless zeros."""
+    words = f"{amount:f}"
+    return (words.rstrip("0").rstrip(".") if "." in words else words) or "0"
+
+
+def explain(store: Store, line_id: str) -> Explanation | None:
+    """Explain one ledger line; None if there is none.
+
+    Args:
+        store: Where it is.
+        line_id: 24 hex digits.
+
+    Raises:
+        StoreError: The store refused or did not answer.
+    """
+    found = store.query(queries.render("line"), {"line_id": line_id}).mappings()
+    lines = [{name: _plain(value) for name, value in line.items()} for line in found]
+    line = next((line for line in lines if line["line_id"] == line_id), None)
+    if line is None:
+        return None
+    units = _units(line)
+    return Explanation(
+        line_id=line_id,
+        amount_usd=line["amount_usd"],
+        status=line["status"],
+        reasons={reason: REASONS.get(reason, "") for reason in line["reasons"]},
+        formula=_formula(line, units),
+        units=units,
+        price={name: line[f"price_{name}"] for name in _PRICE},
+        owner=_owner(line),
+        owner_source=line["owner_source"],
+        line=line,
+        amendments=[other for other in lines if other["amends"] == line_id],
+    )
+
+
+def _owner(line: Mapping[str, Any]) -> dict[str, str]:
+    known = {name: line[name] for name in DIMENSIONS if line[name]}
+    return known | {f"tags.{name}": value for name, value in line["tags"].items()}
+
+
+_PRICE: Final = ("entry", "book", "rule", "valid_from", "valid_to")
+
+
+def _units(line: Mapping[str, Any]) -> list[PricedUnit]:
+    counts = {unit: line[unit_column(unit)] for unit in UNITS}
+    return [
+        PricedUnit(
+            unit=unit,
+            quantity=count,
+            rate=line["rates"].get(unit),
+            amount=_amount(count, line["rates"].get(unit)),
+            source=line["provenance"].get(unit),
+        )
+        for unit, count in counts.items()
+        if count or unit in line["rates"]
+    ]
+
+
+def _amount(count: int, rate: str | None) -> str | None:
+    if rate is None:
+        return None
+    usd, _, per = rate.partition("/")
+    return decimal_text(Decimal(usd) * count / Decimal(per))
+
+
+def _formula(line: Mapping[str, Any], units: list[PricedUnit]) -> str:
+    if line["amount_usd"] is None:
+        return f"no amount: {line['status']}"
+    terms = " + ".join(f"{one.quantity} x {one.rate}" for one in units if one.rate is not None)
+    return f"{terms or '0'} = {line['amount_usd']} USD"

@@ -1,0 +1,152 @@
+"""The HTTP API: what things cost, why a line costs what it does, and whether we are well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated, Any, Final
+
+from fastapi import FastAPI, HTTPException, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from otel_costattr.errors import BadInput, RetryableError, StoreError
+from otel_costattr_collector import answers, spend
+from otel_costattr_collector.answers import Costs, Explanation, Failure, Health
+from otel_costattr_collector.store import Store
+
+RETRY_AFTER_S: Final = 5
+_FAILURES: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": Failure, "description": "The question makes no sense."},
+    422: {"model": Failure, "description": "A parameter is missing or no valid value."},
+    503: {"model": Failure, "description": "ClickHouse does not answer; try again."},
+}
+
+Day = Annotated[
+    str | None,
+    Query(
+        description="A day such as 2026-11-21, in the reporting time zone, or an instant such as "
+        "2026-11-21T15:00:00Z.",
+        max_length=64,
+    ),
+]
+
+
+def create_api(store: Store, *, ready: Callable[[], str] = lambda: "") -> FastAPI:
+    """Make the application that answers on the API port.
+
+    Args:
+        store: Where the answers come from; the caller migrates and closes it.
+        ready: Says why the service cannot take traffic, or `''` if it can.
+    """
+    api = FastAPI(
+        title="otel-costattr",
+        summary="What each tenant, feature and prompt version costs.",
+        version=version("otel-costattr"),
+    )
+    _add_health(api, store, ready)
+    _add_answers(api, store)
+    _add_failures(api)
+    return api
+
+
+def _add_health(api: FastAPI, store: Store, ready: Callable[[], str]) -> None:
+    @api.get("/healthz", tags=["health"])
+    def healthz() -> Health:
+        """Say that the process is alive."""
+        return Health(status="ok")
+
+    @api.get("/readyz", tags=["health"], responses={503: _FAILURES[503]})
+    def readyz() -> Health:
+        """Say whether spans would be accepted and questions answered."""
+        reason = ready()
+        if reason:
+            raise RetryableError(reason)
+        store.ping()
+        return Health(status="ok")
+
+
+def _add_answers(api: FastAPI, store: Store) -> None:
+    @api.get("/v1/analytics/costs", tags=["answers"], responses=_FAILURES)
+    def costs(
+        *,
+        start_date: Day = None,
+        end_date: Annotated[
+            str | None,
+            Query(
+                description="Like start_date; a day is included, an instant is not.", max_length=64
+            ),
+        ] = None,
+        entity_type: Annotated[
+            str | None,
+            Query(description="A dimension: what entity_id is. tenant, unless grouped otherwise."),
+        ] = None,
+        entity_id: Annotated[
+            str | None,
+            Query(description="Only this one; '' for what nobody owns.", max_length=1024),
+        ] = None,
+        group_by: Annotated[
+            list[str] | None,
+            Query(description="Dimensions, repeated or with commas between them; tags.NAME too."),
+        ] = None,
+        where: Annotated[
+            list[str] | None,
+            Query(description="dimension=value, repeated: further filters."),
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=spend.MAX_ROWS, description="Most rows.")] = 1000,
+    ) -> Costs:
+        """Cost and calls by any dimensions, the most expensive first.
+
+        Amounts are decimal strings in USD. An amount is null, never 0, where nothing has a price.
+        """
+        asked = answers.CostsAsked(
+            start_date=start_date,
+            end_date=end_date,
+            entity_type=entity_type,
+            entity_id=entity_id,
+            group_by=tuple(group_by or ()),
+            where=tuple(where or ()),
+            limit=limit,
+        )
+        return answers.costs(store, asked)
+
+    @api.get(
+        "/v1/explain/{line_id}", tags=["answers"], responses={**_FAILURES, 404: {"model": Failure}}
+    )
+    def explain(line_id: Annotated[str, Path(pattern=r"^[0-9a-f]{24}$")]) -> Explanation:
+        """Explain one ledger line: counts, rates, the entry that matched, and what amended it."""
+        found = answers.explain(store, line_id)
+        if found is None:
+            raise HTTPException(404, f"there is no line {line_id}")
+        return found
+
+
+def _add_failures(api: FastAPI) -> None:
+    @api.exception_handler(BadInput)
+    def bad_input(_: Request, error: BadInput) -> JSONResponse:
+        return _failure(400, "bad_request", str(error))
+
+    @api.exception_handler(StoreError)
+    def store_error(_: Request, error: StoreError) -> JSONResponse:
+        retryable = isinstance(error, RetryableError)
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if retryable else {}
+        code, name = (503, "unavailable") if retryable else (500, "store_refused")
+        return _failure(code, name, str(error), headers)
+
+    @api.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        problems = "; ".join(
+            f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()
+        )
+        return _failure(422, "invalid_parameter", problems)
+
+    @api.exception_handler(HTTPException)
+    def refused(_: Request, error: HTTPException) -> JSONResponse:
+        return _failure(error.status_code, "not_found", str(error.detail))
+
+
+def _failure(
+    code: int, name: str, message: str, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    body = Failure(code=name, message=message)
+    return JSONResponse(body.model_dump(), status_code=code, headers=headers)

@@ -1,0 +1,168 @@
+"""Named queries: SQL files that read without us, and the parts of them that a question changes.
+
+A part stands in a file as `/*{name*/ default /*}*/`. What replaces a default is text of ours, from
+the tables below; what a user says reaches the engine as a `{name:Type}` parameter only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from otel_costattr.errors import BadInput
+from otel_costattr.model import DIMENSIONS
+from otel_costattr_collector import schema
+
+_PART: Final = re.compile(r"/\*\{(\w+)\*/.*?/\*\}\*/", re.DOTALL)
+_TAG: Final = re.compile(r"tags\.(.{1,128})", re.DOTALL)
+
+ENTITY_TYPES: Final[Mapping[str, str]] = {"customer": "tenant"}
+"""Other people's words for our dimensions."""
+
+ASKABLE: Final[tuple[str, ...]] = (
+    *DIMENSIONS,
+    "provider",
+    "model",
+    "request_model",
+    "response_model",
+    "operation",
+    "service_tier",
+    "region",
+    "service_name",
+    "scope_name",
+    "emitter",
+    "entry",
+    "status",
+    "reason",
+    "error_type",
+)
+"""Columns that a question may group and filter by; `tags.NAME` is allowed too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A table that keeps spend.
+
+    Attributes:
+        table: Its name.
+        dimensions: What it can be asked for; None for everything, tags included.
+        grain: Its unit of time: `day` in the reporting time zone, `quarter` hours, or `exact`.
+        since: Condition for the start of a period.
+        until: Condition for its end, exclusive.
+    """
+
+    table: str
+    dimensions: frozenset[str] | None
+    grain: str
+    since: str
+    until: str
+
+
+_TENANT_DAY: Final = "tenant plan provider environment data_mode entry status"
+_FEATURE_15M: Final = (
+    "feature step prompt prompt_version agent workflow team project experiment variant"
+    " environment data_mode provider model service_tier entry status reason"
+)
+_SESSION: Final = "tenant session environment data_mode entry status"
+_DAYS: Final = ("spent.day >= {since_day:Date}", "spent.day < {until_day:Date}")
+
+SOURCES: Final[tuple[Source, ...]] = (
+    Source(
+        table="spend_by_tenant_day",
+        dimensions=frozenset(_TENANT_DAY.split()),
+        grain="day",
+        since=_DAYS[0],
+        until=_DAYS[1],
+    ),
+    Source(
+        table="spend_by_feature_15m",
+        dimensions=frozenset(_FEATURE_15M.split()),
+        grain="quarter",
+        since="spent.bucket >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')",
+        until="spent.bucket < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')",
+    ),
+    Source(
+        table="spend_by_session",
+        dimensions=frozenset(_SESSION.split()),
+        grain="day",
+        since=_DAYS[0],
+        until=_DAYS[1],
+    ),
+    Source(
+        table="ledger",
+        dimensions=None,
+        grain="exact",
+        since="spent.event_ns >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')",
+        until="spent.event_ns < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')",
+    ),
+)
+"""Where spend is kept, the smallest first; the ledger answers what no rollup can."""
+
+
+@cache
+def text(name: str) -> str:
+    """Read a named query as it stands in its file.
+
+    Raises:
+        BadInput: There is no such query.
+    """
+    path = schema.folder() / "queries" / f"{name}.sql"
+    if not re.fullmatch(r"[a-z_]+", name) or not path.is_file():
+        raise BadInput(f"there is no query named {name!r}")
+    return path.read_text("utf-8")
+
+
+def render(name: str, parts: Mapping[str, str] | None = None) -> str:
+    """Replace parts of a named query; those that are not given keep their defaults.
+
+    Raises:
+        BadInput: There is no such query or no such part in it.
+    """
+    given = parts or {}
+    source = text(name)
+    unknown = set(given) - {found[1] for found in _PART.finditer(source)}
+    if unknown:
+        raise BadInput(f"query {name!r} has no part {', '.join(sorted(unknown))}")
+
+    def replaced(found: re.Match[str]) -> str:
+        return given.get(found[1], found[0])
+
+    return _PART.sub(replaced, source)
+
+
+def dimension(word: str) -> str:
+    """Check that a word names a dimension, and give its own name.
+
+    Args:
+        word: A dimension, an entity type such as `customer`, or `tags.NAME`.
+
+    Raises:
+        BadInput: It is none; the message lists what is allowed.
+    """
+    name = ENTITY_TYPES.get(word, word)
+    if name in ASKABLE or _TAG.fullmatch(name):
+        return name
+    raise BadInput(f"unknown dimension {word!r}: use {', '.join(ASKABLE)} or tags.NAME")
+
+
+def tag_of(name: str) -> str | None:
+    """Give the name of a tag if a dimension is one."""
+    found = _TAG.fullmatch(name)
+    return found[1] if found else None
+
+
+def source_of(dimensions: frozenset[str], grains: frozenset[str]) -> Source:
+    """Choose the smallest table that can answer.
+
+    Args:
+        dimensions: Everything that is grouped or filtered by.
+        grains: The grains that both ends of the period fit; `exact` is always one of them.
+    """
+    return next(
+        source
+        for source in SOURCES
+        if source.grain in grains and (source.dimensions is None or dimensions <= source.dimensions)
+    )
