@@ -9,6 +9,12 @@ from otel_costattr import cli
 COMMANDS: Final[tuple[cli.Command, ...]] = (
     *cli.COMMANDS,
     cli.Command(
+        name="serve",
+        summary="take telemetry, keep the ledger, answer questions",
+        module="otel_costattr_collector.commands.serve",
+        extra="collector",
+    ),
+    cli.Command(
         name="keys",
         summary="make, list and revoke the keys of senders and readers",
         module="otel_costattr_collector.commands.keys",

@@ -1,0 +1,174 @@
+"""The service put together: three ports, one process, one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from otel_costattr.errors import BadSettings
+from otel_costattr.pricing import shipped_book
+from otel_costattr.usage import is_genai
+
+from .access import KEYS_FILE, Gate, refuse_open_binding
+from .access.binding import is_loopback
+from .access.tls import tls_files
+from .api import create_api
+from .codec import Decoder, Limits
+from .ingest import GroupCommit, Receiver, Submission
+from .ingest.writer import Writer
+from .metrics import Metrics
+from .operations import with_metrics
+from .otlp_grpc import create_grpc_server
+from .otlp_http import create_http_app
+from .servers import AsgiServer, address, listen
+from .settings import Settings
+from .store import Store, embedded, server
+
+_log: Final = logging.getLogger(__name__)
+_NS: Final = 10**9
+
+
+def open_store(settings: Settings) -> Store:
+    """Return the store that the settings name; nothing is opened yet."""
+    if settings.clickhouse is not None:
+        return server(settings.clickhouse.get_secret_value())
+    return embedded(settings.data / "clickhouse")
+
+
+def open_gate(settings: Settings) -> Gate:
+    """Return the gate over the keys in the data folder.
+
+    Raises:
+        BadSettings: Strangers could reach a server that has no keys.
+    """
+    keys = settings.data / KEYS_FILE
+    refuse_open_binding(settings.host, keys)
+    return Gate(keys, open_without_keys=is_loopback(settings.host))
+
+
+async def serve(
+    settings: Settings, *, stop: asyncio.Event, announce: Callable[[str], None]
+) -> None:
+    """Serve until `stop` is set, then finish what was taken.
+
+    Args:
+        settings: What to do and where.
+        stop: Ends the service: nothing new is taken, all that was acknowledged is written.
+        announce: Told `name=url` of each port, once telemetry is taken.
+
+    Raises:
+        BadSettings: A port cannot be listened on.
+        StoreError: The tables cannot be brought up to date.
+    """
+    service = Service(settings)
+    try:
+        await service.start()
+        for name, url in service.urls().items():
+            announce(f"{name}={url}")
+        await stop.wait()
+    finally:
+        await service.stop()
+
+
+class Service:
+    """The running parts, started and stopped in order.
+
+    Args:
+        settings: What to do and where.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings: Final = settings
+        self._state = "starting"
+        self._tls: Final = tls_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+        gate = open_gate(settings)
+        self.metrics: Final = Metrics()
+        self.store: Final = open_store(settings)
+        writer = Writer(store=self.store, book=shipped_book(), metrics=self.metrics)
+        self._commits: Final[GroupCommit[Submission]] = GroupCommit(
+            writer.write,
+            name="write",
+            max_waiting=settings.max_waiting_spans,
+            max_group=20_000,
+        )
+        self._receiver: Final = Receiver(
+            decoder=Decoder(wanted=is_genai, limits=_limits(settings)),
+            keep=self._commits.submit,
+            gate=gate,
+            metrics=self.metrics,
+            max_body_bytes=settings.max_body_bytes,
+            max_decompressed_bytes=settings.max_decompressed_bytes,
+            max_waiting_bytes=settings.max_waiting_bytes,
+        )
+        hint = settings.retry_after_seconds
+        grace = settings.shutdown_seconds
+        api = create_api(self.store, ready=self._not_ready)
+        self._api: Final = AsgiServer(
+            with_metrics(api, self.metrics),
+            listen(settings.host, settings.api_port, name="api_port"),
+            grace_seconds=grace,
+            tls=self._tls,
+        )
+        self._http: Final = AsgiServer(
+            create_http_app(self._receiver, retry_after_seconds=hint),
+            listen(settings.host, settings.http_port, name="http_port"),
+            grace_seconds=grace,
+            tls=self._tls,
+        )
+        self._grpc: Final = create_grpc_server(self._receiver, retry_after_seconds=hint)
+        self._grpc_port = 0
+
+    def urls(self) -> dict[str, str]:
+        """Return where each port is reached, by name."""
+        ports = {"grpc": self._grpc_port, "http": self._http.port, "api": self._api.port}
+        scheme = "https" if self._tls else "http"
+        return {
+            name: f"{scheme}://{address(self._settings.host, port)}" for name, port in ports.items()
+        }
+
+    async def start(self) -> None:
+        """Answer health first, bring the tables up to date, then take telemetry."""
+        self._grpc_port = self._bind_grpc()
+        self._api.start()
+        applied = await asyncio.to_thread(self.store.migrate)
+        if applied:
+            _log.info("applied migrations: %s", ", ".join(applied))
+        await self._grpc.start()
+        self._http.start()
+        self._state = ""
+        _log.info("serving %s", ", ".join(f"{n} {url}" for n, url in self.urls().items()))
+
+    async def stop(self) -> None:
+        """Take nothing more, answer open requests, write what they carried, close the store."""
+        self._state = "stopping"
+        await asyncio.gather(self._grpc.stop(self._settings.shutdown_seconds), self._http.stop())
+        await self._commits.drain()
+        self._receiver.close()
+        await self._api.stop()
+        await asyncio.to_thread(self.store.close)
+        _log.info("stopped")
+
+    def _not_ready(self) -> str:
+        return self._state
+
+    def _bind_grpc(self) -> int:
+        host, port = self._settings.host, self._settings.grpc_port
+        try:
+            if self._tls:
+                credentials = self._tls.grpc_credentials()
+                return self._grpc.add_secure_port(address(host, port), credentials)
+            return self._grpc.add_insecure_port(address(host, port))
+        except RuntimeError as error:
+            raise BadSettings(f"grpc_port = {port}: cannot listen on {host}") from error
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_attributes=settings.max_attributes,
+        max_value_chars=settings.max_value_chars,
+        max_depth=settings.max_depth,
+        max_age_ns=settings.max_age_days * 86_400 * _NS,
+        max_ahead_ns=round(settings.max_ahead_seconds * _NS),
+    )
