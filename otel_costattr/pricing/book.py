@@ -89,6 +89,10 @@ class PriceBook:
         """Return provider and model that a contract's alias stands for, or None."""
         return self.contract.aliases.get((provider, name))
 
+    def spelling(self, spelled: str) -> str:
+        """Return the provider that a contract says a lower-case spelling means, or `''`."""
+        return self.contract.spellings.get(spelled, "")
+
     # --- what pricing asks ------------------------------------------------------------------
 
     def entries(self, provider: str, model: str) -> tuple[Entry, ...]:
@@ -98,7 +102,7 @@ class PriceBook:
             BadPriceBook: The data of this model cannot be true; a shipped book never raises.
         """
         key = (provider, model)
-        known = self._entries.get(key)
+        known = self.contract.entries.get(key) or self._entries.get(key)
         if known is None:
             known = self._read(provider, model)
             self._entries[key] = known
@@ -134,20 +138,21 @@ class PriceBook:
         Raises:
             BadPriceBook: The overlay names a model or provider that neither has.
         """
-        book = PriceBook.__new__(PriceBook)
-        book._models, book._names = self._models, self._names  # noqa: SLF001 - its own kind
-        book._sellers, book._entries = self._sellers, self._entries.copy()  # noqa: SLF001
-        book._source = self._source  # noqa: SLF001
-        book.memo = {}
+        book = self.with_contract(overlay.onto(self))
         digest = hashlib.sha256(f"{self.version}\n{overlay.digest}".encode())
         book.version = digest.hexdigest()[:VERSION_DIGITS]
-        book.contract = overlay.onto(self)
+        return book
+
+    def with_contract(self, contract: Contract) -> PriceBook:
+        """Return a book with the same published prices and version under another contract."""
+        book = PriceBook.__new__(PriceBook)
+        for slot in PriceBook.__slots__:
+            setattr(book, slot, getattr(self, slot))
+        book.memo = {}
+        book.contract = contract
         return book
 
     def _read(self, provider: str, model: str) -> tuple[Entry, ...]:
-        own = self.contract.entries.get((provider, model))
-        if own is not None:
-            return own
         raw = self._models.get(provider, _NO_MODELS)["models"].get(model)
         if raw is None:
             return ()
