@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from otel_costattr.errors import BadPriceBook
 from otel_costattr.pricing.contract import NO_CONTRACT, Contract
 from otel_costattr.pricing.entries import Entry
-from otel_costattr.pricing.reading import read_entries, refuse_unknown
+from otel_costattr.pricing.reading import day_ns, read_entries, refuse_unknown
 
 if TYPE_CHECKING:
     from otel_costattr.pricing.overlay import Overlay
@@ -38,6 +38,7 @@ class PriceBook:
         "_models",
         "_names",
         "_sellers",
+        "_since",
         "_source",
         "contract",
         "memo",
@@ -64,6 +65,11 @@ class PriceBook:
         self._names: dict[str, dict[str, str]] = {}
         self._sellers = {
             provider: tuple(raw.get("fallback", ())) for provider, raw in providers.items()
+        }
+        self._since = {
+            provider: day_ns(provider, "since", raw["since"])
+            for provider, raw in providers.items()
+            if "since" in raw
         }
         self._entries: dict[tuple[str, str], tuple[Entry, ...]] = {}
         self._source = (header.get("source", ""), header.get("checked", ""))
@@ -107,6 +113,10 @@ class PriceBook:
             known = self._read(provider, model)
             self._entries[key] = known
         return known
+
+    def since_ns(self, provider: str) -> int:
+        """Return when a provider sold its first call, nanoseconds UTC; 0 where nobody noted it."""
+        return self._since.get(provider) or 0
 
     def models(self) -> Iterator[tuple[str, str]]:
         """Yield provider and model of everything that has a price, sorted."""
@@ -163,7 +173,7 @@ class PriceBook:
 _NO_NAMES: Final[Mapping[str, str]] = {}
 _NO_MODELS: Final[Mapping[str, Any]] = {"models": {}}
 _BOOK_KEYS: Final = ("header", "providers")
-_PROVIDER_KEYS: Final = ("models", "fallback")
+_PROVIDER_KEYS: Final = ("models", "fallback", "since")
 _MODEL_KEYS: Final = ("names", "prices", "retired")
 
 
