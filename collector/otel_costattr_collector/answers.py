@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field
 from otel_costattr.errors import BadInput
 from otel_costattr.model import DIMENSIONS, REASONS, UNITS
 from otel_costattr_collector import queries, spend
-from otel_costattr_collector.access.errors import Forbidden
 from otel_costattr_collector.ledger.columns import unit_column
 from otel_costattr_collector.store import Store
 
@@ -116,7 +115,6 @@ class CostsAsked:
         group_by: Dimensions, some perhaps with commas between them.
         where: Filters, `dimension=value`.
         limit: Most rows.
-        tenant: The only tenant whose lines may be read, or `''` for all.
     """
 
     start_date: str | None = None
@@ -126,7 +124,6 @@ class CostsAsked:
     group_by: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     limit: int = 1000
-    tenant: str = ""
 
 
 def costs(store: Store, asked: CostsAsked) -> Costs:
@@ -134,7 +131,6 @@ def costs(store: Store, asked: CostsAsked) -> Costs:
 
     Raises:
         BadInput: A word of the question is not understood.
-        Forbidden: It asks for another tenant.
         StoreError: The store refused or did not answer.
     """
     zone = store.layout.time_zone
@@ -172,8 +168,6 @@ def _filters(asked: CostsAsked, entity_type: str) -> dict[str, str]:
         filters[queries.dimension(name.strip())] = value
     if asked.entity_id is not None:
         filters[entity_type] = asked.entity_id
-    if asked.tenant and filters.setdefault("tenant", asked.tenant) != asked.tenant:
-        raise Forbidden(f"this key reads the lines of tenant {asked.tenant!r} only")
     return filters
 
 
@@ -210,20 +204,18 @@ def decimal_text(amount: Decimal) -> str:
     return (words.rstrip("0").rstrip(".") if "." in words else words) or "0"
 
 
-def explain(store: Store, line_id: str, *, tenant: str = "") -> Explanation | None:
-    """Explain one ledger line; None if there is none that may be read.
+def explain(store: Store, line_id: str) -> Explanation | None:
+    """Explain one ledger line; None if there is none.
 
     Args:
         store: Where it is.
         line_id: 24 hex digits.
-        tenant: The only tenant whose lines may be read, or `''` for all.
 
     Raises:
         StoreError: The store refused or did not answer.
     """
     found = store.query(queries.render("line"), {"line_id": line_id}).mappings()
-    readable = [line for line in found if not tenant or line["tenant"] == tenant]
-    lines = [{name: _plain(value) for name, value in line.items()} for line in readable]
+    lines = [{name: _plain(value) for name, value in line.items()} for line in found]
     line = next((line for line in lines if line["line_id"] == line_id), None)
     if line is None:
         return None

@@ -7,7 +7,7 @@ or metadata of a request and then `Principal.require` with what the request is a
 from __future__ import annotations
 
 from .binding import refuse_open_binding
-from .errors import AccessError, Forbidden, Unauthenticated
+from .errors import AccessError, Forbidden, KeyNeeded, Unauthenticated
 from .gate import ANONYMOUS, Gate, Principal
 from .keys import KEYS_FILE, Key, create_key, read_keys, revoke_key
 from .tls import TlsFiles
@@ -19,6 +19,7 @@ __all__ = [
     "Forbidden",
     "Gate",
     "Key",
+    "KeyNeeded",
     "Principal",
     "TlsFiles",
     "Unauthenticated",

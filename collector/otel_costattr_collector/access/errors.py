@@ -2,7 +2,8 @@
 
 CostattrError
 └── AccessError          the sender may not do this; nothing of the request was read
-    ├── Unauthenticated  no key, or one that is not known: HTTP 401, gRPC UNAUTHENTICATED
+    ├── Unauthenticated  no good key came along: HTTP 401, gRPC UNAUTHENTICATED
+    │   └── KeyNeeded    none at all
     └── Forbidden        a good key without the right: HTTP 403, gRPC PERMISSION_DENIED
 """
 
@@ -17,6 +18,10 @@ class AccessError(CostattrError):
 
 class Unauthenticated(AccessError):  # noqa: N818 - named by what it says
     """No key came along, or one that is not known or was revoked."""
+
+
+class KeyNeeded(Unauthenticated):
+    """No key came along at all."""
 
 
 class Forbidden(AccessError):  # noqa: N818 - likewise

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from otel_costattr.errors import BadSettings
 
-from .errors import Forbidden, Unauthenticated
+from .errors import Forbidden, KeyNeeded, Unauthenticated
 from .keys import PREFIX, Key, Role, digest, read_keys
 
 Action = Literal["ingest", "read", "sql", "admin"]
@@ -119,7 +119,7 @@ class Gate:
             return ANONYMOUS
         offered = {key for read in _READERS for key in read(seen) if key}
         if not offered:
-            raise Unauthenticated("a key is needed: send it as Authorization: Bearer KEY")
+            raise KeyNeeded("a key is needed: send it as Authorization: Bearer KEY")
         if len(offered) > 1:
             raise Unauthenticated("several different keys came along: send one")
         key = self._known(offered.pop())
