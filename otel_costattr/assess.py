@@ -18,7 +18,7 @@ from otel_costattr.model import (
     Status,
 )
 from otel_costattr.pricing import PriceBook, price
-from otel_costattr.usage import SHIPPED, Conventions, read
+from otel_costattr.usage import SHIPPED, Conventions, losses_of, read
 
 _RANK: Final[Mapping[str, int]] = {"priced": 0, "estimated": 1, "unpriced": 2}
 
@@ -172,7 +172,7 @@ def _counted(
         status=_status(call, prices),
         reasons=_reasons(call, prices),
         dedupe_rule=verdict.rule if verdict else "",
-        provenance=_provenance(call),
+        provenance=_provenance(span, call),
     )
 
 
@@ -187,7 +187,7 @@ def _uncounted(verdict: Verdict, owner: Owner) -> Assessment:
         reasons=verdict.call.reasons if status == "aggregate" else (),
         duplicate_of=verdict.duplicate_of,
         dedupe_rule=verdict.rule,
-        provenance=_provenance(verdict.call),
+        provenance=_provenance(verdict.span, verdict.call),
     )
 
 
@@ -207,8 +207,13 @@ def _reasons(call: ModelCall, prices: tuple[Price, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*said, *call.reasons)))
 
 
-def _provenance(call: ModelCall) -> Mapping[str, str]:
-    return cast("Mapping[str, str]", call.usage.sources) if call.usage is not None else EMPTY
+def _provenance(span: Span, call: ModelCall) -> Mapping[str, str]:
+    """Say where each count came from, and which ones the emitter dropped."""
+    if call.usage is None:
+        return EMPTY
+    sources = cast("Mapping[str, str]", call.usage.sources)
+    lost = losses_of(span, call)
+    return {**sources, **lost} if lost else sources
 
 
 def _together(owner: Owner, others: Iterable[Owner]) -> Owner:

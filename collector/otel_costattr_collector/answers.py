@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from otel_costattr.errors import BadInput
 from otel_costattr.model import DIMENSIONS, REASONS, UNITS
 from otel_costattr_collector import queries, spend
+from otel_costattr_collector.access.errors import Forbidden
 from otel_costattr_collector.ledger.columns import unit_column
 from otel_costattr_collector.store import Store
 
@@ -115,6 +116,7 @@ class CostsAsked:
         group_by: Dimensions, some perhaps with commas between them.
         where: Filters, `dimension=value`.
         limit: Most rows.
+        tenant: The only tenant whose lines may be read, or `''` for all.
     """
 
     start_date: str | None = None
@@ -124,6 +126,7 @@ class CostsAsked:
     group_by: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     limit: int = 1000
+    tenant: str = ""
 
 
 def costs(store: Store, asked: CostsAsked) -> Costs:
@@ -131,6 +134,7 @@ def costs(store: Store, asked: CostsAsked) -> Costs:
 
     Raises:
         BadInput: A word of the question is not understood.
+        Forbidden: It asks for another tenant.
         StoreError: The store refused or did not answer.
     """
     zone = store.layout.time_zone
@@ -168,6 +172,8 @@ def _filters(asked: CostsAsked, entity_type: str) -> dict[str, str]:
         filters[queries.dimension(name.strip())] = value
     if asked.entity_id is not None:
         filters[entity_type] = asked.entity_id
+    if asked.tenant and filters.setdefault("tenant", asked.tenant) != asked.tenant:
+        raise Forbidden(f"this key reads the lines of tenant {asked.tenant!r} only")
     return filters
 
 
@@ -204,18 +210,20 @@ def decimal_text(amount: Decimal) -> str:
     return (words.rstrip("0").rstrip(".") if "." in words else words) or "0"
 
 
-def explain(store: Store, line_id: str) -> Explanation | None:
-    """Explain one ledger line; None if there is none.
+def explain(store: Store, line_id: str, *, tenant: str = "") -> Explanation | None:
+    """Explain one ledger line; None if there is none that may be read.
 
     Args:
         store: Where it is.
         line_id: 24 hex digits.
+        tenant: The only tenant whose lines may be read, or `''` for all.
 
     Raises:
         StoreError: The store refused or did not answer.
     """
     found = store.query(queries.render("line"), {"line_id": line_id}).mappings()
-    lines = [{name: _plain(value) for name, value in line.items()} for line in found]
+    readable = [line for line in found if not tenant or line["tenant"] == tenant]
+    lines = [{name: _plain(value) for name, value in line.items()} for line in readable]
     line = next((line for line in lines if line["line_id"] == line_id), None)
     if line is None:
         return None

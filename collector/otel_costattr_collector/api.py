@@ -6,18 +6,22 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated, Any, Final
 
-from fastapi import FastAPI, HTTPException, Path, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from otel_costattr.errors import BadInput, RetryableError, StoreError
 from otel_costattr_collector import answers, spend
+from otel_costattr_collector.access.errors import AccessError, Unauthenticated
+from otel_costattr_collector.access.gate import ANONYMOUS, Gate, Principal
 from otel_costattr_collector.answers import Costs, Explanation, Failure, Health
 from otel_costattr_collector.store import Store
 
 RETRY_AFTER_S: Final = 5
 _FAILURES: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Failure, "description": "The question makes no sense."},
+    401: {"model": Failure, "description": "A key is needed."},
+    403: {"model": Failure, "description": "The key does not carry this right."},
     422: {"model": Failure, "description": "A parameter is missing or no valid value."},
     503: {"model": Failure, "description": "ClickHouse does not answer; try again."},
 }
@@ -32,12 +36,16 @@ Day = Annotated[
 ]
 
 
-def create_api(store: Store, *, ready: Callable[[], str] = lambda: "") -> FastAPI:
+def create_api(
+    store: Store, *, ready: Callable[[], str] = lambda: "", gate: Gate | None = None
+) -> FastAPI:
     """Make the application that answers on the API port.
 
     Args:
         store: Where the answers come from; the caller migrates and closes it.
         ready: Says why the service cannot take traffic, or `''` if it can.
+        gate: Knows who may read; None lets everybody read everything, for tests. A key with a
+            tenant reads the lines of that tenant only.
     """
     api = FastAPI(
         title="otel-costattr",
@@ -45,7 +53,7 @@ def create_api(store: Store, *, ready: Callable[[], str] = lambda: "") -> FastAP
         version=version("otel-costattr"),
     )
     _add_health(api, store, ready)
-    _add_answers(api, store)
+    _add_answers(api, store, Depends(_reader(gate)))
     _add_failures(api)
     return api
 
@@ -66,10 +74,22 @@ def _add_health(api: FastAPI, store: Store, ready: Callable[[], str]) -> None:
         return Health(status="ok")
 
 
-def _add_answers(api: FastAPI, store: Store) -> None:
+def _reader(gate: Gate | None) -> Callable[[Request], Principal]:
+    def reader(request: Request) -> Principal:
+        if gate is None:
+            return ANONYMOUS
+        principal = gate.authenticate(request.headers.items())
+        principal.require("read")
+        return principal
+
+    return reader
+
+
+def _add_answers(api: FastAPI, store: Store, reader: Any) -> None:
     @api.get("/v1/analytics/costs", tags=["answers"], responses=_FAILURES)
     def costs(
         *,
+        principal: Principal = reader,
         start_date: Day = None,
         end_date: Annotated[
             str | None,
@@ -107,15 +127,18 @@ def _add_answers(api: FastAPI, store: Store) -> None:
             group_by=tuple(group_by or ()),
             where=tuple(where or ()),
             limit=limit,
+            tenant=principal.tenant,
         )
         return answers.costs(store, asked)
 
     @api.get(
         "/v1/explain/{line_id}", tags=["answers"], responses={**_FAILURES, 404: {"model": Failure}}
     )
-    def explain(line_id: Annotated[str, Path(pattern=r"^[0-9a-f]{24}$")]) -> Explanation:
+    def explain(
+        line_id: Annotated[str, Path(pattern=r"^[0-9a-f]{24}$")], principal: Principal = reader
+    ) -> Explanation:
         """Explain one ledger line: counts, rates, the entry that matched, and what amended it."""
-        found = answers.explain(store, line_id)
+        found = answers.explain(store, line_id, tenant=principal.tenant)
         if found is None:
             raise HTTPException(404, f"there is no line {line_id}")
         return found
@@ -131,6 +154,13 @@ def _add_failures(api: FastAPI) -> None:
         retryable = isinstance(error, RetryableError)
         headers = {"Retry-After": str(RETRY_AFTER_S)} if retryable else {}
         code, name = (503, "unavailable") if retryable else (500, "store_refused")
+        return _failure(code, name, str(error), headers)
+
+    @api.exception_handler(AccessError)
+    def no_access(_: Request, error: AccessError) -> JSONResponse:
+        unknown = isinstance(error, Unauthenticated)
+        headers = {"WWW-Authenticate": "Bearer"} if unknown else {}
+        code, name = (401, "unauthenticated") if unknown else (403, "forbidden")
         return _failure(code, name, str(error), headers)
 
     @api.exception_handler(RequestValidationError)

@@ -15,6 +15,18 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="report",
+        summary="print what each tenant, feature, prompt version, ... cost",
+        module="otel_costattr_collector.commands.report",
+        extra="collector",
+    ),
+    cli.Command(
+        name="migrate",
+        summary="bring the tables up to date, or show the SQL that would",
+        module="otel_costattr_collector.commands.migrate",
+        extra="collector",
+    ),
+    cli.Command(
         name="keys",
         summary="make, list and revoke the keys of senders and readers",
         module="otel_costattr_collector.commands.keys",

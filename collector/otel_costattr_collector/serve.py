@@ -24,17 +24,10 @@ from .otlp_grpc import create_grpc_server
 from .otlp_http import create_http_app
 from .servers import AsgiServer, address, listen
 from .settings import Settings
-from .store import Store, embedded, server
+from .store import open_store
 
 _log: Final = logging.getLogger(__name__)
 _NS: Final = 10**9
-
-
-def open_store(settings: Settings) -> Store:
-    """Return the store that the settings name; nothing is opened yet."""
-    if settings.clickhouse is not None:
-        return server(settings.clickhouse.get_secret_value())
-    return embedded(settings.data / "clickhouse")
 
 
 def open_gate(settings: Settings) -> Gate:
@@ -104,7 +97,7 @@ class Service:
         )
         hint = settings.retry_after_seconds
         grace = settings.shutdown_seconds
-        api = create_api(self.store, ready=self._not_ready)
+        api = create_api(self.store, ready=self._not_ready, gate=gate)
         self._api: Final = AsgiServer(
             with_metrics(api, self.metrics),
             listen(settings.host, settings.api_port, name="api_port"),

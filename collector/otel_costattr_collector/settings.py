@@ -18,6 +18,8 @@ from otel_costattr.errors import BadSettings
 
 ENVIRONMENT_PREFIX: Final = "COSTATTR_"
 CONFIG_VARIABLE: Final = "COSTATTR_CONFIG"
+OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, "COSTATTR_URL", "COSTATTR_KEY"})
+"""Variables that are no setting of the service: the file of them, and what clients read."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
@@ -45,6 +47,17 @@ class Settings(BaseModel):
             "`http://user:password@host:8123/database` of a ClickHouse server; unset means the"
             " embedded engine in the data folder."
         ),
+    )
+    layout: Literal["single", "cluster", "cloud"] = Field(
+        default="single",
+        description="What the tables are made for: one server, a cluster, or ClickHouse Cloud.",
+    )
+    cluster: str = Field(
+        default="", description="Name of the ClickHouse cluster; only for the layout `cluster`."
+    )
+    reporting_time_zone: str = Field(
+        default="UTC",
+        description="IANA time zone of the days that rollups keep; fixed with the first start.",
     )
     host: str = Field(
         default="127.0.0.1", min_length=1, description="Address that all three ports listen on."
@@ -168,7 +181,7 @@ def _environment_values(environment: Mapping[str, str]) -> Raw:
     return {
         name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in OTHER_VARIABLES
     }
 
 

@@ -25,6 +25,7 @@ from otel_costattr.errors import BadSettings, PermanentError
 from otel_costattr_collector import migrate
 from otel_costattr_collector.ledger import Block
 from otel_costattr_collector.schema import Layout
+from otel_costattr_collector.settings import Settings
 from otel_costattr_collector.store_errors import translate
 
 OLDEST_SERVER: Final = (24, 8)
@@ -247,6 +248,20 @@ class Store:
             yield
         except _FAILURES as error:
             raise translate(error, f"{what} at {self.where}") from error
+
+
+def open_store(settings: Settings) -> Store:
+    """Make the store that the settings name; nothing is opened yet.
+
+    Raises:
+        BadSettings: The layout, the cluster, the time zone or the URL makes no sense.
+    """
+    layout = Layout(
+        kind=settings.layout, cluster=settings.cluster, time_zone=settings.reporting_time_zone
+    )
+    if settings.clickhouse is not None:
+        return server(settings.clickhouse.get_secret_value(), layout=layout)
+    return embedded(settings.data / "clickhouse", layout=layout)
 
 
 def embedded(

@@ -47,24 +47,36 @@ class Claims:
         if target in self.sources:
             return
         stored, refusal = clean(target, value)
-        if not stored:
-            if refusal:
-                self.refused.setdefault(name, refusal)
+        if stored:
+            self.keep(name, target, stored, source or self.source)
+        elif refusal:
+            self.refused.setdefault(name, refusal)
+
+    def keep(self, name: str, target: str, stored: str, source: OwnerSource) -> None:
+        """Take a claim whose value was checked before, unless its target is taken."""
+        if target in self.sources:
             return
         if self.identities is not None:
             stored, refusal = self.identities.protect(target, stored)
-        tag = target[_TAG_LENGTH:] if target.startswith(TAG) else ""
-        if not refusal and target.startswith(TAG):
-            refusal = self._tag_refusal(tag)
-        if refusal:
-            # A tag's name is a stranger's text too, so a bad one is not repeated.
-            self.refused.setdefault(name if refusal != "bad_name" else "tags", refusal)
-            return
-        self.sources[target] = source or self.source
-        if tag:
-            self.tags[tag] = stored
+            if refusal:
+                self.refused.setdefault(name, refusal)
+                return
+        if target.startswith(TAG):
+            self._add_tag(name, target, stored, source)
         else:
             self.values[target] = stored
+            self.sources[target] = source
+
+    def _add_tag(self, name: str, target: str, stored: str, source: OwnerSource) -> None:
+        tag = target[_TAG_LENGTH:]
+        if not is_tag_name(tag):
+            # A tag's name is a stranger's text too, so a bad one is not repeated.
+            self.refused.setdefault("tags", "bad_name")
+        elif len(self.tags) >= MAX_TAGS:
+            self.refused.setdefault(name, "too_many")
+        else:
+            self.tags[tag] = stored
+            self.sources[target] = source
 
     def owner(self) -> Owner:
         """Return what was taken, immutable."""
@@ -74,8 +86,3 @@ class Claims:
             sources=MappingProxyType(self.sources),
             refused=MappingProxyType(self.refused),
         )
-
-    def _tag_refusal(self, tag: str) -> str:
-        if not is_tag_name(tag):
-            return "bad_name"
-        return "too_many" if len(self.tags) >= MAX_TAGS else ""

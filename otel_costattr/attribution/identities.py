@@ -87,7 +87,7 @@ class Identities:
 
     def protect(self, dimension: str, value: str) -> tuple[str, str]:
         """Return what may be stored and `''`, or `''` and the key of `REFUSALS`."""
-        if dimension in self.hashed:
+        if self.hashed and dimension in self.hashed:
             return _hashed(value, self.key, self.key_id), ""
         if "@" in value and looks_like_email(value):
             if self.emails == "refuse":

@@ -109,9 +109,6 @@ ENTITY_IDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Attribute that holds an entity's id to the one that holds its type."""
 
-SPECIAL_NAMES: Final = (*METADATA_OBJECTS, *LABEL_LISTS, *ENTITY_IDS)
-"""Names whose value has to be taken apart before it names an owner."""
-
 ENTITY_DIMENSIONS: Final[Mapping[str, Dimension]] = MappingProxyType(
     {
         "customer": "tenant",

@@ -6,13 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from otel_costattr.attribution.identities import PLAIN, Identities
-from otel_costattr.attribution.names import ALIASES, BAGGAGE_NAMES, OWN_NAMES, SPECIAL_NAMES
+from otel_costattr.attribution.names import (
+    ALIASES,
+    BAGGAGE_NAMES,
+    ENTITY_IDS,
+    LABEL_LISTS,
+    METADATA_OBJECTS,
+    OWN_NAMES,
+)
 from otel_costattr.attribution.values import check_value, is_tag_name
 from otel_costattr.errors import BadSettings
 from otel_costattr.model import DIMENSIONS, EMPTY, NO_VALUES, Dimension, Span
+
+Way = Literal["own", "plain", "quoted", "object", "entity", "labels"]
+Reading: TypeAlias = tuple[int, Way, str, str]
+"""How one attribute is read: its place in the order of trust, the way, its target, its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,26 +67,28 @@ class OwnerRules:
         aliases: Attribute name to dimension, in order of precedence within a dimension.
         baggage: Bare baggage key to dimension, beside `costattr.*`, which is always read.
         trust_baggage: Whether baggage counts at all; off for services that strangers call.
-        tag_attributes: Names of span or resource attributes that are kept as tags.
+        tag_attributes: Names of span or resource attributes that are kept as tags; a name listed
+            here means no dimension any more.
         rules: Owners for spans that look a certain way, the first that knows a dimension wins.
         defaults: Dimension to the value of last resort.
         identities: What happens to identifiers of people.
-        ranks: Derived: name of an alias to its place and dimension.
-        known: Derived: every attribute name that can name an owner, tags excepted.
+        readings: Derived: every attribute name that can name an owner, `costattr.tag.*` and bare
+            baggage keys excepted, to how it is read.
+        known: Derived: those names and the bare baggage keys.
 
     Raises:
         BadSettings: A dimension is unknown.
         BadAttribution: A default is not allowed.
     """
 
-    aliases: Mapping[str, Dimension] = field(default_factory=lambda: ALIASES)
+    aliases: Mapping[str, Dimension] = field(default_factory=lambda: ALIASES, repr=False)
     baggage: Mapping[str, Dimension] = field(default_factory=lambda: BAGGAGE_NAMES)
     trust_baggage: bool = True
     tag_attributes: tuple[str, ...] = ()
     rules: tuple[OwnerRule, ...] = ()
     defaults: Mapping[Dimension, str] = field(default_factory=lambda: NO_VALUES)
     identities: Identities = PLAIN
-    ranks: Mapping[str, tuple[int, Dimension]] = field(init=False, repr=False, compare=False)
+    readings: Mapping[str, Reading] = field(init=False, repr=False, compare=False)
     known: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -86,11 +99,30 @@ class OwnerRules:
                         f"{name!r} is to mean {dimension!r}: use one of {', '.join(DIMENSIONS)}"
                     )
         _check_values(self.defaults)
-        ranks = {name: (place, meant) for place, (name, meant) in enumerate(self.aliases.items())}
-        bare = self.baggage if self.trust_baggage else {}
-        known = frozenset({*ranks, *bare, *OWN_NAMES, *SPECIAL_NAMES, *self.tag_attributes})
-        object.__setattr__(self, "ranks", MappingProxyType(ranks))
-        object.__setattr__(self, "known", known)
+        readings = _readings(self.aliases, self.tag_attributes)
+        object.__setattr__(self, "readings", readings)
+        object.__setattr__(self, "known", frozenset({*readings, *self.baggage}))
+
+
+def _readings(
+    aliases: Mapping[str, Dimension], tag_attributes: tuple[str, ...]
+) -> Mapping[str, Reading]:
+    in_order_of_trust: tuple[tuple[str, Way, str], ...] = (
+        *((name, "own", dimension) for name, dimension in OWN_NAMES.items()),
+        *((name, "plain", f"tags.{name}") for name in tag_attributes),
+        *((name, _way(name), dimension) for name, dimension in aliases.items()),
+        *((name, "labels", "tags.labels") for name in LABEL_LISTS),
+        *((name, "object", "") for name in METADATA_OBJECTS),
+        *((name, "entity", "") for name in ENTITY_IDS),
+    )
+    readings: dict[str, Reading] = {}
+    for place, (name, way, target) in enumerate(in_order_of_trust):
+        readings.setdefault(name, (place, way, target, name))
+    return MappingProxyType(readings)
+
+
+def _way(name: str) -> Way:
+    return "quoted" if name.startswith("langfuse.") else "plain"
 
 
 def _check_values(values: Mapping[Dimension, str]) -> None:

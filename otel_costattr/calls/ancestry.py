@@ -54,10 +54,18 @@ def join_families(
     nearest = below(calls, links)
     wrappers: set[Candidate] = set()
     for parent in sorted(nearest, key=lambda c: (-depth[c], c.rank)):
-        children = [child for child in nearest[parent] if child not in wrappers]
+        children = [
+            child
+            for child in nearest[parent]
+            if child not in wrappers and not _own_record(groups, parent, child)
+        ]
         if _decide(groups, parent, children, links):
             wrappers.add(parent)
     return wrappers
+
+
+def _own_record(groups: Groups, parent: Candidate, child: Candidate) -> bool:
+    return child.span.signal != "span" and groups.root(child) is groups.root(parent)
 
 
 def _decide(groups: Groups, parent: Candidate, children: Sequence[Candidate], links: Links) -> bool:

@@ -41,6 +41,9 @@ _ONE_FOR_ANOTHER: Final[tuple[frozenset[str], ...]] = (
 )
 """Measures of the same content: a provider bills some, and the others cost nothing beside them."""
 
+_ONLY_TOKENS: Final = frozenset({"web_fetch"})
+"""Uses that cost the tokens they bring in and nothing else, unless an entry names a fee."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -226,6 +229,8 @@ def _listed(lines: Iterable[LineItem]) -> Decimal:
 
 def _costs_nothing(unit: Unit, counts: Mapping[Unit, int], cells: Cells) -> bool:
     """Tell whether a unit without a rate measures what another, billed unit measures too."""
+    if unit in _ONLY_TOKENS:
+        return True
     measure = next((units for units in _ONE_FOR_ANOTHER if unit in units), None)
     if measure is None:
         return False

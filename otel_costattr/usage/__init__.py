@@ -5,9 +5,10 @@ from __future__ import annotations
 from otel_costattr.model import ModelCall, Span
 from otel_costattr.usage.conventions import SHIPPED, Conventions, Row
 from otel_costattr.usage.dialects import dialect_of
+from otel_costattr.usage.losses import losses_of
 from otel_costattr.usage.reader import read_with
 
-__all__ = ["SHIPPED", "Conventions", "Row", "is_genai", "read"]
+__all__ = ["SHIPPED", "Conventions", "Row", "is_genai", "losses_of", "read"]
 
 
 def is_genai(span: Span) -> bool:

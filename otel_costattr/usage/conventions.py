@@ -93,19 +93,25 @@ def row_of(table: Conventions, scope: str, version: str, vendor: str) -> Row | N
         vendor: As in `vendors.vendor`.
     """
     for row in table.rows:
-        if (
-            (row.vendor in {"*", vendor})
-            and _names(row.scope, scope)
-            and (not version or _in_range(version, row.since, row.before))
+        if row.vendor in {"*", vendor} and matches(
+            row.scope, row.since, row.before, scope, version
         ):
             return row
     return None
 
 
-def _names(pattern: str, scope: str) -> bool:
-    if pattern.endswith("*"):
-        return scope.startswith(pattern[:-1])
-    return pattern == scope
+def matches(pattern: str, since: str, before: str, scope: str, version: str) -> bool:
+    """Tell whether a scope and its version are what a row is about.
+
+    Args:
+        pattern: The row's scope; a trailing `*` matches every name that begins so.
+        since: First version, inclusive, or `''`.
+        before: First version that is different, or `''`.
+        scope: Instrumentation scope of a span.
+        version: Its version, or `''`, which is in every range.
+    """
+    named = scope.startswith(pattern[:-1]) if pattern.endswith("*") else pattern == scope
+    return named and (not version or _in_range(version, since, before))
 
 
 def _in_range(version: str, since: str, before: str) -> bool:

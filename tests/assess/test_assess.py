@@ -104,3 +104,11 @@ def test_attributes_of_an_unpriced_call_name_the_reason(book: PriceBook) -> None
     assert attributes["costattr.cost.status"] == "unpriced"
     assert attributes["costattr.cost.reason"] == "bad_usage"
     assert "costattr.cost.total_usd" not in attributes
+
+
+def test_fetching_pages_costs_only_its_tokens(book: PriceBook) -> None:
+    """A use without a fee leaves the call priced."""
+    found = assess(chat_span({"gen_ai.usage.details.web_fetch_requests": 3}), book=book)
+
+    assert found is not None
+    assert found.total_usd == TOTAL_USD

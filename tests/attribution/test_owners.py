@@ -51,6 +51,15 @@ def test_precedence(place: int) -> None:
     assert claims(*LADDER[place:]).values == {"tenant": LADDER[place]}
 
 
+@pytest.mark.parametrize("tenant", ["ops@example.com", "x" * 300, "None"])
+def test_nothing_takes_the_place_of_a_key(tenant: str) -> None:
+    """The tenant of a key counts whatever it is called, so no span can speak for it."""
+    owner = owner_of(chat_span({"costattr.tenant": "evil"}), key_tenant=tenant)
+
+    assert owner.values == {"tenant": tenant}
+    assert owner.sources == {"tenant": "key"}
+
+
 def test_default_is_last() -> None:
     """A default counts only where nothing else names an owner, and says so."""
     owner = claims()

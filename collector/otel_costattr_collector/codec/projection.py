@@ -34,6 +34,8 @@ MAX_PLAIN_CHARS: Final = 1_024
 
 _ALSO_READ: Final = (
     "ai.request.headers.user-agent",
+    "duration",
+    "duration_ms",
     "event.kind",
     "event.name",
     "langsmith.metadata.ls_provider",

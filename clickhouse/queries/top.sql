@@ -1,0 +1,34 @@
+-- Who spends most: the largest of any dimension, with their share and how often they called.
+--
+-- It reads any table that keeps spend. As it stands it answers for users, from the ledger.
+--
+-- Columns:
+--   is_total       1 on the one row that sums over all others, 0 elsewhere
+--   user           the dimensions that were asked for; '' where nobody knows the value
+--   calls          model calls
+--   unpriced_calls of these, without a price: in no amount
+--   total_cost     USD; NULL if nothing has a price
+--   cost_per_call  USD for each call with a price; NULL if there is none
+--   share          of the whole cost, 0 to 1; NULL if one of them is unknown
+SELECT
+    grouping(/*{keys*/ user /*}*/) > 0 AS is_total,
+    /*{dimensions*/ spent.user AS user /*}*/,
+    sum(spent.calls) AS calls,
+    sumIf(spent.calls, spent.amount_usd IS NULL) AS unpriced_calls,
+    sum(spent.amount_usd) AS total_cost,
+    if(
+        calls = unpriced_calls,
+        NULL,
+        sumIf(spent.amount_usd, spent.entry != 'cost') / if(calls = unpriced_calls, 1, calls - unpriced_calls)
+    ) AS cost_per_call,
+    if(
+        max(if(is_total, total_cost, NULL)) OVER () = 0,
+        NULL,
+        toDecimal256(total_cost, 12) / max(if(is_total, total_cost, NULL)) OVER ()
+    ) AS share
+FROM /*{source*/ ledger /*}*/ AS spent
+WHERE /*{filter*/ true /*}*/
+GROUP BY GROUPING SETS ((/*{keys*/ user /*}*/), ())
+HAVING is_total OR calls != 0 OR total_cost IS NOT NULL
+ORDER BY is_total DESC, total_cost DESC NULLS LAST, calls DESC, /*{keys*/ user /*}*/
+LIMIT /*{limit*/ 1000 /*}*/
