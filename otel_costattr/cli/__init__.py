@@ -48,7 +48,18 @@ class CommandModule(Protocol):
         """
 
 
-COMMANDS: Final[tuple[Command, ...]] = ()
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command(
+        name="price",
+        summary="price a call, or many from standard input",
+        module="otel_costattr.cli.price",
+    ),
+    Command(
+        name="prices",
+        summary="list, show, compare, check and renew the price book",
+        module="otel_costattr.cli.prices",
+    ),
+)
 
 
 def main(commands: Sequence[Command] = COMMANDS, argv: Sequence[str] | None = None) -> int:

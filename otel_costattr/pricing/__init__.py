@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from otel_costattr.pricing.book import PriceBook, read_book, shipped_book
 from otel_costattr.pricing.engine import price
+from otel_costattr.pricing.overlay import Overlay, read_overlay
 
-__all__ = ["PriceBook", "price", "read_book", "shipped_book"]
+__all__ = ["Overlay", "PriceBook", "price", "read_book", "read_overlay", "shipped_book"]

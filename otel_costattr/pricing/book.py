@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from otel_costattr.errors import BadPriceBook
 from otel_costattr.pricing.contract import NO_CONTRACT, Contract
 from otel_costattr.pricing.entries import Entry
-from otel_costattr.pricing.reading import read_entries, refuse_unknown
+from otel_costattr.pricing.reading import day_ns, read_entries, refuse_unknown
 
 if TYPE_CHECKING:
     from otel_costattr.pricing.overlay import Overlay
@@ -38,6 +38,7 @@ class PriceBook:
         "_models",
         "_names",
         "_sellers",
+        "_since",
         "_source",
         "contract",
         "memo",
@@ -65,6 +66,11 @@ class PriceBook:
         self._sellers = {
             provider: tuple(raw.get("fallback", ())) for provider, raw in providers.items()
         }
+        self._since = {
+            provider: day_ns(provider, "since", raw["since"])
+            for provider, raw in providers.items()
+            if "since" in raw
+        }
         self._entries: dict[tuple[str, str], tuple[Entry, ...]] = {}
         self._source = (header.get("source", ""), header.get("checked", ""))
         for provider, raw in providers.items():
@@ -89,6 +95,10 @@ class PriceBook:
         """Return provider and model that a contract's alias stands for, or None."""
         return self.contract.aliases.get((provider, name))
 
+    def spelling(self, spelled: str) -> str:
+        """Return the provider that a contract says a lower-case spelling means, or `''`."""
+        return self.contract.spellings.get(spelled, "")
+
     # --- what pricing asks ------------------------------------------------------------------
 
     def entries(self, provider: str, model: str) -> tuple[Entry, ...]:
@@ -98,11 +108,15 @@ class PriceBook:
             BadPriceBook: The data of this model cannot be true; a shipped book never raises.
         """
         key = (provider, model)
-        known = self._entries.get(key)
+        known = self.contract.entries.get(key) or self._entries.get(key)
         if known is None:
             known = self._read(provider, model)
             self._entries[key] = known
         return known
+
+    def since_ns(self, provider: str) -> int:
+        """Return when a provider sold its first call, nanoseconds UTC; 0 where nobody noted it."""
+        return self._since.get(provider) or 0
 
     def models(self) -> Iterator[tuple[str, str]]:
         """Yield provider and model of everything that has a price, sorted."""
@@ -134,20 +148,21 @@ class PriceBook:
         Raises:
             BadPriceBook: The overlay names a model or provider that neither has.
         """
-        book = PriceBook.__new__(PriceBook)
-        book._models, book._names = self._models, self._names  # noqa: SLF001 - its own kind
-        book._sellers, book._entries = self._sellers, self._entries.copy()  # noqa: SLF001
-        book._source = self._source  # noqa: SLF001
-        book.memo = {}
+        book = self.with_contract(overlay.onto(self))
         digest = hashlib.sha256(f"{self.version}\n{overlay.digest}".encode())
         book.version = digest.hexdigest()[:VERSION_DIGITS]
-        book.contract = overlay.onto(self)
+        return book
+
+    def with_contract(self, contract: Contract) -> PriceBook:
+        """Return a book with the same published prices and version under another contract."""
+        book = PriceBook.__new__(PriceBook)
+        for slot in PriceBook.__slots__:
+            setattr(book, slot, getattr(self, slot))
+        book.memo = {}
+        book.contract = contract
         return book
 
     def _read(self, provider: str, model: str) -> tuple[Entry, ...]:
-        own = self.contract.entries.get((provider, model))
-        if own is not None:
-            return own
         raw = self._models.get(provider, _NO_MODELS)["models"].get(model)
         if raw is None:
             return ()
@@ -158,7 +173,7 @@ class PriceBook:
 _NO_NAMES: Final[Mapping[str, str]] = {}
 _NO_MODELS: Final[Mapping[str, Any]] = {"models": {}}
 _BOOK_KEYS: Final = ("header", "providers")
-_PROVIDER_KEYS: Final = ("models", "fallback")
+_PROVIDER_KEYS: Final = ("models", "fallback", "since")
 _MODEL_KEYS: Final = ("names", "prices", "retired")
 
 

@@ -25,6 +25,8 @@ def bounds(
 ) -> Range | None:
     """Return the least and the most USD that counts can have cost; None where nobody can say.
 
+    What is free of charge bounds nothing and is left out.
+
     Args:
         book: The prices.
         provider: The book's name of the provider, or `''`.
@@ -73,7 +75,7 @@ def _ranges(entries: Iterable[Entry]) -> dict[Unit, Range]:
         )
         for table in tables:
             for unit, rate in table.items():
-                for value in rate.values():
+                for value in filter(None, rate.values()):
                     low, high = ranges.get(unit, (value, value))
                     ranges[unit] = (min(low, value), max(high, value))
     return _inherited(ranges)

@@ -140,6 +140,7 @@ class Contract:
         models: Provider to spelling to model, of own models.
         entries: Provider and model to the prices of own models.
         aliases: Provider and spelling to provider and model.
+        spellings: Lower-case provider names in spans to the book's name.
         sources: Names of the overlays, in the order in which they were laid.
         currency: Currency of the contract, ISO 4217.
         usd_per_unit: USD for one unit of that currency.
@@ -152,6 +153,7 @@ class Contract:
     models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     entries: Mapping[tuple[str, str], tuple[Entry, ...]] = field(default_factory=dict)
     aliases: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    spellings: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     currency: str = "USD"
     usd_per_unit: Decimal = Decimal(1)

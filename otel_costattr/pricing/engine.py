@@ -21,6 +21,7 @@ from otel_costattr.pricing.entries import PER, TOKEN_UNITS, Entry
 from otel_costattr.pricing.exact import EXACT, amount_usd
 from otel_costattr.pricing.matching import Asked, Match, match
 from otel_costattr.pricing.plans import Cell, Cells, Plan, compile_plan
+from otel_costattr.pricing.providers import region_of_host
 from otel_costattr.pricing.records import QuickLine, QuickPrice
 from otel_costattr.pricing.spelling import canonical
 
@@ -52,18 +53,20 @@ class Found:
     Attributes:
         match: The model of the book, or why there is none.
         entries: Its dated prices.
+        since_ns: Before that the provider sold nothing, nanoseconds UTC.
         names: Request and response model, lower case.
         host: Of the API, lower case.
-        asked: Tier, speed and region, lower case.
+        asked: Tier, speed, region and region of the host, lower case.
         assumed: Keys of `REASONS` for what the match takes for granted.
         plans: Compiled so far, one a stretch of time.
     """
 
     match: Match
     entries: tuple[Entry, ...]
+    since_ns: int
     names: frozenset[str]
     host: str
-    asked: tuple[str, str, str]
+    asked: tuple[str, ...]
     assumed: tuple[str, ...]
     plans: list[Plan] = field(default_factory=list)
 
@@ -114,14 +117,22 @@ def _find(key: tuple[str, str, str, str, str, str, str], book: PriceBook) -> Fou
     return Found(
         match=matched,
         entries=book.entries(matched.seller, matched.model) if matched.model else (),
+        since_ns=book.since_ns(matched.seller),
         names=frozenset(canonical(name) for name in (response_model, request_model) if name),
         host=host.strip().lower(),
-        asked=(tier.strip().lower(), "" if speed == "standard" else speed.lower(), region.lower()),
+        asked=(
+            tier.strip().lower(),
+            speed.strip().lower(),
+            region.strip().lower(),
+            region_of_host(host) if host else "",
+        ),
         assumed=(matched.assumed,) if matched.assumed else (),
     )
 
 
 def _plan(found: Found, at_ns: int, book: PriceBook) -> Plan | None:
+    if at_ns < found.since_ns:
+        return None
     for plan in found.plans:
         if (plan.from_ns is None or plan.from_ns <= at_ns) and (
             plan.to_ns is None or at_ns < plan.to_ns
@@ -134,6 +145,7 @@ def _plan(found: Found, at_ns: int, book: PriceBook) -> Plan | None:
                 book.contract,
                 billed=found.match.provider,
                 asked=found.asked,
+                rule=found.match.rule,
                 at_ns=at_ns,
             )
             found.plans.append(plan)
@@ -203,7 +215,7 @@ def _sum(
         found.match.provider,
         plan.entry,
         book.version,
-        found.match.rule,
+        plan.rule,
     )
     return cast("Price", made)
 

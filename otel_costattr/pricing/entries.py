@@ -25,6 +25,7 @@ PER: Final[Mapping[Unit, int]] = MappingProxyType(
 
 _NS: Final = 1_000_000_000
 _DAY_S: Final = 86_400
+_THURSDAY: Final = 3  # 1970-01-01 was one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,15 +124,19 @@ class Window:
         from_s: Start, seconds after midnight UTC.
         to_s: End, exclusive; less than `from_s` where the window spans midnight.
         rates: The rates that it replaces.
+        days: Weekdays of the instant in UTC, 1 for Monday to 7; empty for every day.
     """
 
     from_s: int
     to_s: int
     rates: Rates
+    days: frozenset[int] = frozenset()
 
     def holds(self, at_ns: int) -> bool:
         """Tell whether an instant, nanoseconds UTC, lies inside."""
-        second = at_ns // _NS % _DAY_S
+        day, second = divmod(at_ns // _NS, _DAY_S)
+        if self.days and (day + _THURSDAY) % 7 + 1 not in self.days:
+            return False
         if self.to_s < self.from_s:
             return second >= self.from_s or second < self.to_s
         return self.from_s <= second < self.to_s
@@ -154,6 +159,7 @@ class Entry:
         source: Where the price was published or taken from.
         checked: The UTC day on which somebody compared it, ISO 8601.
         note: What a reader should know, or `''`.
+        sources: Leaf unit to the source of its rate, where it is another one.
     """
 
     id: str
@@ -168,6 +174,7 @@ class Entry:
     source: str = ""
     checked: str = ""
     note: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def valid(self, at_ns: int) -> bool:
         """Tell whether it is the price at an instant, nanoseconds UTC."""

@@ -27,3 +27,8 @@ def amount_usd(quantity: int, rate_usd: Decimal, per: int) -> Decimal:
 
 SHIFTS: Final = {1: 0, 1_000: -3, 1_000_000: -6}
 """How many decimal places a division by so many moves the point."""
+
+
+def plain(value: Decimal) -> str:
+    """Return a decimal without exponent and without zeros at its end: `0.00024`, `12`, `0`."""
+    return format(value.normalize(EXACT), "f") if value else "0"

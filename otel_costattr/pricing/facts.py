@@ -58,7 +58,7 @@ def _rates(book: dict[str, Raw], fact: Mapping[str, Any]) -> None:
         for price in raw["prices"]:
             if overlap(fact, price):
                 price["rates"] = dict(sorted({**price["rates"], **fact["rates"]}.items()))
-                price["note"] = _note(fact)
+                price.setdefault("sources", {}).update(dict.fromkeys(fact["rates"], _note(fact)))
 
 
 def _minimum(book: dict[str, Raw], fact: Mapping[str, Any]) -> None:
@@ -91,19 +91,38 @@ def _variant(book: dict[str, Raw], fact: Mapping[str, Any]) -> None:
                 price.setdefault("variants", []).append(variant)
 
 
+def _variant_since(book: dict[str, Raw], fact: Mapping[str, Any]) -> None:
+    for raw in _chosen(book, fact):
+        for price in raw["prices"]:
+            same = [item for item in price.get("variants", ()) if item["when"] == fact["when"]]
+            first = min(same, key=lambda item: item.get("from", ""), default=None)
+            if first is None or first.get("from", "") <= max(fact["from"], price.get("from", "")):
+                continue
+            if overlap({"from": fact["recorded"]}, price):
+                del first["from"]
+                if price.get("from", "") < fact["from"]:
+                    first["from"] = fact["from"]
+                first["source"] = _note(fact)
+
+
+def _window_days(book: dict[str, Raw], fact: Mapping[str, Any]) -> None:
+    for raw in _chosen(book, fact):
+        for price in raw["prices"]:
+            for window in price.get("windows", ()):
+                window["days"] = list(fact["days"])
+                price["note"] = _note(fact)
+
+
 def _since(book: dict[str, Raw], fact: Mapping[str, Any]) -> None:
-    for name, day in fact["days"].items():
+    for name, day in fact.get("days", {}).items():
         raw = book.get(fact["provider"], {"models": {}})["models"].get(name)
         if raw is None:
             raise BadPriceBook(f"facts: since: no model {fact['provider']}/{name}")
         first = raw["prices"][0]
         if "from" not in first and day < first.get("to", "9999"):
             raw["prices"][0] = {"from": day, **first}
-    floor = fact.get("provider_since")
-    for raw in book[fact["provider"]]["models"].values():
-        first = raw["prices"][0]
-        if floor and "from" not in first and floor < first.get("to", "9999"):
-            raw["prices"][0] = {"from": floor, **first}
+    if "provider_since" in fact:
+        book[fact["provider"]]["since"] = fact["provider_since"]
 
 
 def _chosen(book: dict[str, Raw], fact: Mapping[str, Any]) -> list[Raw]:
@@ -125,7 +144,9 @@ _APPLY: Final[Mapping[str, Callable[[dict[str, Raw], Mapping[str, Any]], None]]]
     "names": _names,
     "since": _since,
     "rates": _rates,
+    "variant_since": _variant_since,
     "variant": _variant,
+    "window_days": _window_days,
     "minimum": _minimum,
 }
 """Kind of fact to what it does, in the order in which the kinds are applied."""

@@ -22,6 +22,9 @@ class Names(Protocol):
     def sellers(self, provider: str) -> tuple[str, ...]:
         """Return whose models a provider sells at their own prices."""
 
+    def spelling(self, spelled: str) -> str:
+        """Return the provider that a contract says a lower-case spelling means, or `''`."""
+
     def alias(self, provider: str, name: str) -> tuple[str, str] | None:
         """Return provider and model that a contract's alias stands for, or None."""
 
@@ -96,9 +99,9 @@ def match(asked: Asked, book: Names) -> Match:
             return _with_assumption(found, asked, which)
         reasons.append(found.reason)
     if not models:
-        return Match(provider=_named(asked), reason="no_model")
+        return Match(provider=_named(asked, book), reason="no_model")
     return Match(
-        provider=_named(asked),
+        provider=_named(asked, book),
         reason="ambiguous_model" if "ambiguous_model" in reasons else reasons[0],
         tried=tuple(dict.fromkeys(tried)),
     )
@@ -119,15 +122,20 @@ def _with_assumption(found: Match, asked: Asked, which: str) -> Match:
     )
 
 
-def _named(asked: Asked) -> str:
+def _named(asked: Asked, book: Names) -> str:
     host = provider_of_host(asked.host) if asked.host else ""
-    return host or SPELLINGS.get(asked.provider.strip().lower(), "")
+    return host or _provider(asked.provider.strip().lower(), book)
+
+
+def _provider(spelled: str, book: Names) -> str:
+    known = book.spelling(spelled) or SPELLINGS.get(spelled, "")
+    return known or (spelled if book.knows(spelled) else "")
 
 
 def _one(asked: Asked, model: str, which: str, book: Names, tried: list[str]) -> Match:
     spelled = asked.provider.strip().lower()
     host = provider_of_host(asked.host) if asked.host else ""
-    named = SPELLINGS.get(spelled, spelled if book.knows(spelled) else "")
+    named = _provider(spelled, book)
     if host and host != named:
         found = _sold(host, model, f"{which}; provider by host", book, tried)
         if found.model or not named or spelled in FRAMEWORKS:
@@ -136,17 +144,11 @@ def _one(asked: Asked, model: str, which: str, book: Names, tried: list[str]) ->
     if named:
         return _sold(named, model, which, book, tried)
     if spelled not in FRAMEWORKS:
-        aliased = book.alias(spelled, canonical(model))
-        if aliased is not None:
-            return _sold(*aliased, f"{which}; alias of the contract", book, tried)
         return Match(reason="unknown_provider")
     return _inferred(model, which, book, tried)
 
 
 def _inferred(model: str, which: str, book: Names, tried: list[str]) -> Match:
-    aliased = book.alias("", canonical(model))
-    if aliased is not None:
-        return _sold(*aliased, f"{which}; alias of the contract", book, tried)
     prefix, separator, rest = _prefix(model)
     provider = SPELLINGS.get(prefix, "")
     if separator and provider:

@@ -116,7 +116,7 @@ class Plan:
         windows: Hours of the day with other bands.
         assumed: Keys of `REASONS` for what it takes for granted.
         listed: Whether contract and published rates are the same.
-        applied: The variants that it applies.
+        rule: How the names of a call led here, in words.
         stepped: Whether rates depend on input tokens or hour.
     """
 
@@ -127,7 +127,7 @@ class Plan:
     windows: tuple[tuple[Window, tuple[Band, ...]], ...]
     assumed: tuple[str, ...]
     listed: bool
-    applied: tuple[str, ...]
+    rule: str
     stepped: bool
 
     def cells(self, input_total: int, at_ns: int) -> Cells:
@@ -149,7 +149,7 @@ class Plan:
 
 
 def compile_plan(
-    entry: Entry, contract: Contract, *, billed: str, asked: tuple[str, str, str], at_ns: int
+    entry: Entry, contract: Contract, *, billed: str, asked: tuple[str, ...], rule: str, at_ns: int
 ) -> Plan:
     """Compile an entry for one way of serving.
 
@@ -157,12 +157,12 @@ def compile_plan(
         entry: Valid at `at_ns`.
         contract: What was agreed on top of published rates.
         billed: The provider that sends the invoice; a contract with it applies.
-        asked: Tier as telemetry spells it, speed and region, lower case.
+        asked: Tier as telemetry spells it, then speed and regions, lower case.
+        rule: How the names of a call led to the entry.
         at_ns: The call's start, nanoseconds UTC; the plan holds around it.
     """
-    tier, speed, region = asked
-    when = TIERS.get(tier, tier)
-    wanted = tuple(dict.fromkeys(name for name in (when, speed, region) if name))
+    when = TIERS.get(asked[0], asked[0])
+    wanted = tuple(dict.fromkeys(name for name in (when, *asked[1:]) if name))
     variants = [
         variant
         for name in wanted
@@ -189,7 +189,7 @@ def compile_plan(
             for band in table
             for cell in band.cells.values()
         ),
-        applied=tuple(variant.when for variant in variants),
+        rule="; ".join((rule, *(f"rates of {variant.when}" for variant in variants))),
         stepped=bool(hours) or len(bands) > 1,
     )
 

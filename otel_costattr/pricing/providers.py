@@ -105,6 +105,7 @@ HOSTS: Final[tuple[tuple[str, str], ...]] = (
     ("*.bedrock-runtime.*.amazonaws.com", "aws"),
     ("generativelanguage.googleapis.com", "google"),
     ("aiplatform.googleapis.com", "google"),
+    ("aiplatform.*.rep.googleapis.com", "google"),
     ("*-aiplatform.googleapis.com", "google"),
     ("*.aiplatform.googleapis.com", "google"),
     ("api.mistral.ai", "mistral"),
@@ -156,17 +157,38 @@ MAKERS: Final[tuple[str, ...]] = (
 """Who makes models and sells them: where only a model is known, its maker's price is taken."""
 
 
-_COMPILED: Final = tuple(
-    (re.compile(re.escape(host).replace(r"\*", r"[a-z0-9.-]+")), provider)
-    for host, provider in HOSTS
+_REGIONS: Final[tuple[tuple[str, str], ...]] = (
+    ("eu.api.openai.com", "eu"),
+    ("us.api.openai.com", "us"),
+    ("*-aiplatform.googleapis.com", "regional"),
+    ("aiplatform.*.rep.googleapis.com", "regional"),
 )
+"""Hosts of provider APIs that sell a region, to the book's name of it."""
+
+
+def _compiled(hosts: tuple[tuple[str, str], ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple(
+        (re.compile(re.escape(host).replace(r"\*", r"[a-z0-9.-]+")), meaning)
+        for host, meaning in hosts
+    )
+
+
+_HOST_PROVIDERS: Final = _compiled(HOSTS)
+_HOST_REGIONS: Final = _compiled(_REGIONS)
 
 
 def provider_of_host(host: str) -> str:
     """Return the book's name of the provider that an API host belongs to, or `''`."""
-    name = host.strip().lower().partition("://")[2] or host.strip().lower()
+    return _meaning(host, _HOST_PROVIDERS)
+
+
+def region_of_host(host: str) -> str:
+    """Return the book's name of the region that an API host sells, or `''`."""
+    return _meaning(host, _HOST_REGIONS)
+
+
+def _meaning(host: str, table: tuple[tuple[re.Pattern[str], str], ...]) -> str:
+    spelled = host.strip().lower()
+    name = spelled.partition("://")[2] or spelled
     name = name.partition("/")[0].partition(":")[0].rstrip(".")
-    for pattern, provider in _COMPILED:
-        if pattern.fullmatch(name):
-            return provider
-    return ""
+    return next((meaning for pattern, meaning in table if pattern.fullmatch(name)), "")

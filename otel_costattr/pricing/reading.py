@@ -117,7 +117,8 @@ def usd(where: str, value: object) -> Decimal:
 
 
 _ENTRY_KEYS: Final = (
-    "from", "to", "rates", "variants", "windows", "minimums", "source", "checked", "note",
+    "from", "to", "rates", "sources", "variants", "windows", "minimums", "source", "checked",
+    "note",
 )  # fmt: skip
 
 
@@ -142,7 +143,14 @@ def _entry(where: str, provider: str, model: str, raw: object, source: str, chec
         source=str(table.get("source", source)),
         checked=str(table.get("checked", checked)),
         note=str(table.get("note", "")),
+        sources=_sources(name, table.get("sources", {})),
     )
+
+
+def _sources(where: str, raw: object) -> Mapping[str, str]:
+    table = _table(where, "sources", raw)
+    refuse_unknown(f"{where}: sources", table, UNITS)
+    return {unit: str(source) for unit, source in table.items()}
 
 
 def _variant(where: str, raw: object) -> Variant:
@@ -165,11 +173,15 @@ def _variant(where: str, raw: object) -> Variant:
 
 def _window(where: str, raw: object) -> Window:
     table = _table(where, "window", raw)
-    refuse_unknown(f"{where}: window", table, ("from", "to", "rates"))
+    refuse_unknown(f"{where}: window", table, ("from", "to", "rates", "days"))
+    days = frozenset(_count(f"{where}: days", day) for day in _list(where, "days", table))
+    if not days <= frozenset(range(1, 8)):
+        raise BadPriceBook(f"{where}: days is {sorted(days)}; weekdays are 1 for Monday to 7")
     return Window(
         from_s=_second(where, table.get("from")),
         to_s=_second(where, table.get("to")),
         rates=read_rates(f"{where}: window", table.get("rates")),
+        days=days,
     )
 
 
