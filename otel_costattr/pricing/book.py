@@ -56,7 +56,7 @@ class PriceBook:
         """Index the names; entries are read when they are first looked up.
 
         Raises:
-            BadPriceBook: Two models of a provider claim one name.
+            BadPriceBook: A key is unknown, or two models of a provider claim one name.
         """
         self.version = version
         self.contract = contract
@@ -167,7 +167,7 @@ class PriceBook:
         if raw is None:
             return ()
         source, checked = self._source
-        return read_entries(provider, model, raw["prices"], source=source, checked=checked)
+        return read_entries(provider, model, raw.get("prices"), source=source, checked=checked)
 
 
 _NO_NAMES: Final[Mapping[str, str]] = {}
@@ -225,7 +225,8 @@ def _open(text: str) -> PriceBook:
 def _names(provider: str, models: Mapping[str, Any]) -> dict[str, str]:
     names: dict[str, str] = {}
     for model, raw in models.items():
-        for name in raw["names"]:
+        refuse_unknown(f"{provider}/{model}", raw, _MODEL_KEYS)
+        for name in raw.get("names", ()):
             if names.setdefault(name, model) != model:
                 raise BadPriceBook(
                     f"{provider}: both {names[name]} and {model} claim the name {name!r}"
