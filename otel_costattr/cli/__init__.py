@@ -59,6 +59,16 @@ COMMANDS: Final[tuple[Command, ...]] = (
         summary="list, show, compare, check and renew the price book",
         module="otel_costattr.cli.prices",
     ),
+    Command(
+        name="assess",
+        summary="print what the model calls in OTLP/JSON files cost",
+        module="otel_costattr.cli.assess",
+    ),
+    Command(
+        name="doctor",
+        summary="say what telemetry lacks, what that costs in certainty and what mends it",
+        module="otel_costattr.cli.doctor",
+    ),
 )
 
 

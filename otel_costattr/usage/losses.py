@@ -125,7 +125,7 @@ def losses_of(span: Span, call: ModelCall) -> Mapping[str, str]:
             for name in row.names:
                 if name not in counts or (row.zero and not counts[name]):
                     found.setdefault(name, f"lost: {row.mend}")
-    unsplit = counts.get("cache_write")
+    unsplit = counts.get("cache_write") or "cache_write" in found
     for name in _TTL:
         if not unsplit:
             found.pop(name, None)
