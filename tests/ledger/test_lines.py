@@ -10,7 +10,7 @@ import pytest
 from assessed import assessed, duplicate, priced, unpriced
 from hypothesis import given
 from hypothesis import strategies as st
-from otel_costattr_collector.ledger import COLUMNS, as_mapping, lines_of
+from otel_costattr_collector.ledger import COLUMNS, as_mapping, lines_of, lines_of_all
 from otel_costattr_collector.ledger.columns import unit_column
 
 from otel_costattr.model import UNITS, LineItem, ModelUsage, Price, Unit, Usage
@@ -89,20 +89,52 @@ def test_a_duplicate_is_kept_without_call_counts_or_amount() -> None:
 
 
 def test_the_call_key_is_the_same_for_the_same_response() -> None:
-    """Two spans with one response id share the call, whatever span they are."""
-    first = _only_line(assessed(1, response_id="resp-1"))
-    second = _only_line(assessed(2, response_id="resp-1"))
+    """Two spans with one response id share the call, whatever spans and spellings they are."""
+    first = _only_line(assessed(1, response_id="chatcmpl-77"))
+    second = _only_line(assessed(2, response_id="chatcmpl-77", provider="azure"))
 
     assert first["call_key"] == second["call_key"]
     assert first["line_id"] != second["line_id"]
 
 
-def test_a_duplicate_without_response_id_has_the_key_of_its_winner() -> None:
-    """Where no response id is known, the span that counts identifies the call."""
+@pytest.mark.parametrize("identity", ["", "7", "resp-1", "1790000000000"])
+def test_a_response_id_that_identifies_nothing_is_no_key(identity: str) -> None:
+    """Counters and time stamps in place of an id leave each span its own call."""
+    first = _only_line(assessed(1, response_id=identity))
+    second = _only_line(assessed(2, response_id=identity))
+
+    assert first["call_key"] != second["call_key"]
+
+
+@pytest.mark.parametrize("identity", ["", "chatcmpl-77"])
+def test_copies_that_are_assessed_together_share_the_key_of_the_call(identity: str) -> None:
+    """A copy without the response id has the key of the span that counts."""
+    winner = assessed(1, response_id=identity)
+    loser = replace(duplicate(2, of=winner), call=replace(winner.call, response_id=""))
+    lines = [as_mapping(line) for line in lines_of_all([loser, winner])]
+
+    assert [line["calls"] for line in lines] == [0, 1]
+    assert lines[0]["call_key"] == lines[1]["call_key"]
+
+
+def test_a_late_copy_without_response_id_points_at_the_span_that_counts() -> None:
+    """Where the winner is not at hand, its span identifies the call."""
     winner = assessed(1, response_id="")
     loser = replace(duplicate(2, of=winner), call=replace(winner.call, response_id=""))
 
     assert _only_line(loser)["call_key"] == _only_line(winner)["call_key"]
+
+
+@pytest.mark.parametrize("usage", [None, Usage(counts={"input": 1})])
+def test_a_log_is_not_the_span_that_it_belongs_to(usage: Usage | None) -> None:
+    """A log record that carries a span's ids is another line, the same one each time."""
+    span = _only_line(assessed(1, usage=usage))
+    record = replace(assessed(1, usage=usage), span=chat_span(number=1, signal="log"))
+    log = _only_line(record)
+
+    assert str(log["source_key"]).startswith("log:")
+    assert log["line_id"] != span["line_id"]
+    assert _only_line(record) == log
 
 
 def test_recognition_may_name_the_call_itself() -> None:

@@ -54,8 +54,7 @@ class Writer:
             StoreError: It is unknown what was written.
         """
         assessments = self._assessed(submissions)
-        lines = [line for assessment in assessments for line in ledger.lines_of(assessment)]
-        for group in ledger.split(lines):
+        for group in ledger.split(ledger.lines_of_all(assessments)):
             block = ledger.encode(group, batch_id=secrets.randbits(64), recorded_ns=self._clock())
             self._insert(block)
         for status, count in Counter(assessment.status for assessment in assessments).items():

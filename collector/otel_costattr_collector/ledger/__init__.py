@@ -10,7 +10,7 @@ from otel_costattr_collector.ledger.blocks import (
     split,
 )
 from otel_costattr_collector.ledger.columns import COLUMNS, Column, Line, as_mapping
-from otel_costattr_collector.ledger.lines import lines_of, span_key_of
+from otel_costattr_collector.ledger.lines import lines_of, lines_of_all, span_key_of
 
 __all__ = [
     "COLUMNS",
@@ -22,6 +22,7 @@ __all__ = [
     "as_mapping",
     "encode",
     "lines_of",
+    "lines_of_all",
     "span_key_of",
     "split",
 ]

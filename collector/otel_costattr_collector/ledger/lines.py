@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Final
 
+from otel_costattr.calls.candidates import MIN_ID, family
 from otel_costattr.model import Assessment, ModelCall, Price, Span, Usage
 from otel_costattr_collector.ledger.columns import Line, line_of
-from otel_costattr_collector.ledger.draft import UNKNOWN, Amounts, Draft, amounts_of, pico
+from otel_costattr_collector.ledger.draft import Draft
+from otel_costattr_collector.ledger.money import UNKNOWN, Amounts, amounts_of, pico
 
 _ID_BYTES: Final = 12
 _NO_PRICE: Final = Price(status="unpriced")
@@ -18,6 +20,23 @@ _NO_PRICE: Final = Price(status="unpriced")
 def span_key_of(span: Span) -> str:
     """Name a span as the ledger does: `trace_id:span_id`."""
     return f"{span.trace_id}:{span.span_id}"
+
+
+def lines_of_all(assessments: Sequence[Assessment]) -> tuple[Line, ...]:
+    """Lay out spans that were assessed together, so that copies share the key of their call.
+
+    Args:
+        assessments: Verdicts on a set of spans.
+
+    Returns:
+        The lines of all of them, in order.
+    """
+    keys = {span_key_of(one.span): _own_call_key(one) for one in assessments if one.prices}
+    return tuple(
+        line
+        for one in assessments
+        for line in lines_of(one, call_key=keys.get(one.duplicate_of, ""))
+    )
 
 
 def lines_of(
@@ -30,37 +49,44 @@ def lines_of(
 
     Args:
         assessment: The verdict on the span.
-        source_key: How something that is no span arrived, such as `event:ID`; empty for a span.
-        call_key: Identity of the call if recognition knows a better one than the response id.
+        source_key: How something that is no span arrived, such as `event:ID`; empty for a span,
+            and for a log without an id of its own, which is then known by its content.
+        call_key: Identity of the call if recognition knows a better one.
 
     Returns:
-        One line a model of the response, in `COLUMNS` order, without the columns of the batch.
+        One line a model of the response, in `LINE_COLUMNS` order.
     """
     span = assessment.span
-    arrived = source_key or span_key_of(span)
-    key = call_key or call_key_of(assessment, arrived)
+    source = source_key or _content_key(assessment)
+    arrived = source or span_key_of(span)
     if not assessment.prices:
-        return (line_of(_uncounted(assessment, arrived, key, source_key)),)
+        key = call_key or _digest("span", assessment.duplicate_of or arrived)
+        return (line_of(_uncounted(assessment, arrived, key, source)),)
+    key = call_key or _own_call_key(assessment, arrived)
     return tuple(
-        line_of(_counted(assessment, place, arrived, key, source_key))
-        for place in range(len(assessment.prices))
+        [
+            line_of(_counted(assessment, place, arrived, key, source))
+            for place in range(len(assessment.prices))
+        ]
     )
 
 
-def call_key_of(assessment: Assessment, arrived: str) -> str:
-    """Identify a call by the provider's response id, else by the span that counts.
+def _own_call_key(assessment: Assessment, arrived: str = "") -> str:
+    call = assessment.call
+    identity = call.response_id
+    if len(identity) >= MIN_ID and not identity.isdigit():
+        return _digest("response", family(call.response_model or call.request_model), identity)
+    return _digest("span", arrived or _content_key(assessment) or span_key_of(assessment.span))
 
-    Args:
-        assessment: The verdict on the span.
-        arrived: The span's own key.
 
-    Returns:
-        24 hex digits.
-    """
-    response = assessment.call.response_id
-    if response:
-        return _digest("response", assessment.call.provider, response)
-    return _digest("span", assessment.duplicate_of or arrived)
+def _content_key(assessment: Assessment) -> str:
+    span = assessment.span
+    if span.signal == "span" and span.span_id:
+        return ""
+    call, usage = assessment.call, assessment.call.usage
+    counts = sorted(usage.counts.items()) if usage is not None else None
+    content = (span_key_of(span), span.name, str(span.start_ns), call.response_id, str(counts))
+    return f"{span.signal}:{_digest('content', *content)}"
 
 
 def line_id_of(arrived: str, place: int, entry: str = "call", cause: str = "") -> str:
@@ -79,7 +105,6 @@ def _uncounted(assessment: Assessment, arrived: str, key: str, source_key: str) 
         assessment=assessment,
         span=assessment.span,
         call=call,
-        usage=None,
         price=_NO_PRICE,
         amounts=UNKNOWN,
         line_id=line_id_of(arrived, 0),
@@ -104,7 +129,6 @@ def _counted(assessment: Assessment, place: int, arrived: str, key: str, source_
         assessment=assessment,
         span=assessment.span,
         call=call,
-        usage=usage,
         price=price,
         amounts=amounts,
         line_id=line_id_of(arrived, place),
@@ -129,7 +153,7 @@ def _served(call: ModelCall, place: int) -> tuple[str, Usage | None]:
 
 def _verdict(assessment: Assessment, price: Price) -> tuple[Amounts, str, tuple[str, ...]]:
     amounts = amounts_of(price)
-    reasons = tuple(dict.fromkeys(_reasons(assessment, price)))
+    reasons = _reasons(assessment, price)
     if amounts is None:
         return UNKNOWN, "unpriced", tuple(dict.fromkeys(("bad_usage", *reasons)))
     if price.committed:
@@ -139,10 +163,11 @@ def _verdict(assessment: Assessment, price: Price) -> tuple[Amounts, str, tuple[
     return amounts, price.status, reasons
 
 
-def _reasons(assessment: Assessment, price: Price) -> Iterator[str]:
-    yield from price.reasons
-    if len(assessment.prices) == 1:
-        yield from assessment.reasons
+def _reasons(assessment: Assessment, price: Price) -> tuple[str, ...]:
+    alone = len(assessment.prices) == 1
+    if not alone or not assessment.reasons or assessment.reasons == price.reasons:
+        return price.reasons
+    return tuple(dict.fromkeys((*price.reasons, *assessment.reasons)))
 
 
 def _reported(call: ModelCall) -> Decimal | None:

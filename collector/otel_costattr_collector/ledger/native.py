@@ -109,13 +109,19 @@ def _constant(values: Values) -> bool:
 def _strings(values: Values) -> bytes:
     if _constant(values):
         return string(values[0]) * len(values)
-    return b"".join([string(value) for value in values])
+    texts = [value.encode("utf-8", "replace") for value in values]
+    lengths = set(map(len, texts))
+    if len(lengths) == 1:
+        head = varint(lengths.pop())
+        return head + head.join(texts)
+    heads = {length: varint(length) for length in lengths}
+    return b"".join(chain.from_iterable([(heads[len(text)], text) for text in texts]))
 
 
 def _decimals(values: Values) -> bytes:
     if _constant(values):
         return _pico(values[0]) * len(values)
-    return b"".join([_pico(value) for value in values])
+    return b"".join(map(_pico, values))
 
 
 def _pico(amount: Decimal) -> bytes:
@@ -138,13 +144,16 @@ def _low_cardinality(values: Values) -> bytes:
     else:
         index = struct.pack(f"<{rows}{'BHI'[size]}", *map(places.__getitem__, values))
     head = struct.pack("<QQ", _NEW_DICTIONARY | size, keys)
-    return b"".join([head, *map(string, places), struct.pack("<Q", rows), index])
+    return b"".join([head, _strings(tuple(places)), struct.pack("<Q", rows), index])
 
 
 def _nullable(encode: Encode, default: object) -> Encode:
     def encode_nullable(values: Values) -> bytes:
-        if None not in values:
+        kinds = set(map(type, values))
+        if type(None) not in kinds:
             return bytes(len(values)) + encode(values)
+        if len(kinds) == 1:
+            return b"\1" * len(values) + encode([default] * len(values))
         mask = bytes([value is None for value in values])
         return mask + encode([default if value is None else value for value in values])
 
