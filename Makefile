@@ -41,6 +41,7 @@ lint: $(VENV)/.ready ## style, import contracts, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python scripts/grafana --check
 
 types: $(VENV)/.ready ## strict types of source and tests
 	$(BIN)/mypy

@@ -1,0 +1,1 @@
+"""Writes what `deploy/grafana` holds: dashboards and alert rules, from tables and named queries."""
