@@ -117,13 +117,23 @@ def conclude(
             lent.setdefault(verdict.duplicate_of, []).append(owner)
     found = []
     for verdict, owner in zip(decided, owners, strict=True):
-        if verdict.kind == "counts":
-            ref = f"{verdict.span.trace_id}:{verdict.span.span_id}"
-            whole = _together(owner, lent.get(ref, ()))
-            found.append(_counted(verdict.span, verdict.call, whole, book=book, verdict=verdict))
-        else:
-            found.append(_uncounted(verdict, owner))
+        ref = f"{verdict.span.trace_id}:{verdict.span.span_id}"
+        whole = _together(owner, lent.get(ref, ())) if verdict.kind == "counts" else owner
+        found.append(judge(verdict, whole, book=book))
     return tuple(found)
+
+
+def judge(verdict: Verdict, owner: Owner, *, book: PriceBook) -> Assessment:
+    """Price one verdict for an owner that is known already; never raises.
+
+    Args:
+        verdict: From `calls.recognise` or `PreviewRecogniser.see`.
+        owner: Who owns the call.
+        book: The prices, in USD.
+    """
+    if verdict.kind == "counts":
+        return _counted(verdict.span, verdict.call, owner, book=book, verdict=verdict)
+    return _uncounted(verdict, owner)
 
 
 def attributes_of(assessment: Assessment) -> Mapping[str, str | int | float]:

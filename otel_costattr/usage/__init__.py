@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from otel_costattr.model import ModelCall, Span
+from otel_costattr.model import Attributes, ModelCall, Span
 from otel_costattr.usage.conventions import SHIPPED, Conventions, Row
-from otel_costattr.usage.dialects import dialect_of
+from otel_costattr.usage.dialects import by_scope, dialect_of, is_marked
 from otel_costattr.usage.losses import losses_of
 from otel_costattr.usage.reader import read_with
 
-__all__ = ["SHIPPED", "Conventions", "Row", "is_genai", "losses_of", "read"]
+__all__ = ["SHIPPED", "Conventions", "Row", "is_genai", "looks_like_genai", "losses_of", "read"]
 
 
 def is_genai(span: Span) -> bool:
     """Tell cheaply whether `read` would look at a span; true for tools and agents too."""
     return dialect_of(span) is not None
+
+
+def looks_like_genai(scope_name: str, name: str, attributes: Attributes) -> bool:
+    """Answer `is_genai` for the parts of a span, before anybody has made one of them."""
+    return by_scope(scope_name) is not None or is_marked(attributes, name)
 
 
 def read(span: Span, *, conventions: Conventions = SHIPPED) -> ModelCall | None:
