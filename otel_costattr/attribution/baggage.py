@@ -31,6 +31,13 @@ def owner_in_baggage(baggage: Mapping[str, object], *, rules: OwnerRules = DEFAU
     return claims.owner() if claims.sources or claims.refused else NOBODY
 
 
+def ignored_keys(baggage: Mapping[str, object], *, rules: OwnerRules = DEFAULT_RULES) -> int:
+    """Return how many members `owner_in_baggage` does not even look at; all where untrusted."""
+    if not rules.trust_baggage:
+        return len(baggage)
+    return sum(1 for key in baggage if not target_of(key) and key not in rules.baggage)
+
+
 def _ours_first(key: str) -> bool:
     return key not in OWN_NAMES
 

@@ -77,6 +77,17 @@ def owner_of(
     return claims.owner() if claims.sources or claims.refused else NOBODY
 
 
+def protected(owner: Owner, rules: OwnerRules) -> Owner:
+    """Return `owner` with the policy for people applied; itself where that changes nothing."""
+    if not rules.identities.hashed and "@" not in f"{owner.values}{owner.tags}":
+        return owner
+    claims = Claims("local", rules.identities)
+    claims.refused.update(owner.refused)
+    _add_captured(claims, owner, baggage=False)
+    _add_captured(claims, owner, baggage=True)
+    return claims.owner()
+
+
 def _add_captured(claims: Claims, owner: Owner, *, baggage: bool) -> None:
     sources = owner.sources
     for dimension, value in owner.values.items():
