@@ -21,6 +21,11 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="explain",
+        summary="say why a span in a file, or a ledger line, costs what it costs",
+        module="otel_costattr_collector.commands.explain",
+    ),
+    cli.Command(
         name="migrate",
         summary="bring the tables up to date, or show the SQL that would",
         module="otel_costattr_collector.commands.migrate",

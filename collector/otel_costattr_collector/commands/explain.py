@@ -1,0 +1,81 @@
+"""`costattr explain`: why a span in a file, or a ledger line of a running collector, costs that."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from otel_costattr.assess import assess_all
+from otel_costattr.cli.explanation import explain_assessment
+from otel_costattr.cli.otlp_file import spans_of
+from otel_costattr.cli.price import add_overlay, book_of
+from otel_costattr.errors import BadInput
+
+from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("what", help="a file of OTLP/JSON spans, or the id of a ledger line")
+    parser.add_argument("--span", default="", metavar="ID", help="only this span of the file")
+    parser.add_argument("--json", action="store_true", help="print the line's explanation as JSON")
+    parser.add_argument(
+        "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
+    )
+    parser.add_argument("--key", help=f"a key that may read (default: {KEY_VARIABLE})")
+    add_overlay(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Explain and return 0.
+
+    Raises:
+        BadInput: There is no such span or line, or the file is no OTLP/JSON.
+        StoreError: No collector answers.
+    """
+    path = Path(arguments.what)
+    if path.exists():
+        print(_spans(path, arguments.span, arguments.overlay))
+        return 0
+    found = Api(arguments.url, arguments.key).get(f"/v1/explain/{arguments.what}")
+    print(json.dumps(found, indent=2) if arguments.json else "\n".join(_line(found)))
+    return 0
+
+
+def _spans(path: Path, span_id: str, overlays: list[str]) -> str:
+    book = book_of(overlays)
+    assessed = assess_all(spans_of(path), book=book)
+    wanted = [
+        explain_assessment(one, book=book)
+        for one in assessed
+        if not span_id or one.span.span_id == span_id.lower()
+    ]
+    if not wanted:
+        which = f"span {span_id!r}" if span_id else "model call"
+        raise BadInput(f"{path}: there is no {which}")
+    return "\n\n".join(wanted)
+
+
+def _line(found: Mapping[str, Any]) -> Iterator[str]:
+    line = found["line"]
+    amount = "no price" if found["amount_usd"] is None else f"{found['amount_usd']} USD"
+    yield f"line {found['line_id']}, {line['event_ns']}: {amount} ({found['status']})"
+    yield f"{line['provider'] or 'no provider'} {line['model'] or 'no model'}: {found['formula']}"
+    for unit in found["units"]:
+        source = f"  from {unit['source']}" if unit["source"] else ""
+        rate = "no rate" if unit["rate"] is None else f"x {unit['rate']} = {unit['amount']}"
+        yield f"  {unit['unit']}: {unit['quantity']:,} {rate}{source}"
+    for reason, sentence in found["reasons"].items():
+        yield f"{reason}: {sentence}"
+    price = found["price"]
+    if price["entry"]:
+        period = f"from {price['valid_from'] or 'ever'} to {price['valid_to'] or 'open'}"
+        yield f"entry: {price['entry']}, valid {period}, book {price['book']}"
+        yield f"matched by: {price['rule']}"
+    for dimension, value in found["owner"].items():
+        yield f"{dimension}: {value} (from {found['owner_source'].get(dimension, 'nowhere')})"
+    for other in found["amendments"]:
+        yield f"amended by {other['line_id']}: {other['entry']}, {other['amount_usd']} USD"
