@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel_costattr.errors import BadSettings
 from otel_costattr.pricing import shipped_book
@@ -24,10 +25,31 @@ from .otlp_grpc import create_grpc_server
 from .otlp_http import create_http_app
 from .servers import AsgiServer, address, listen
 from .settings import Settings
-from .store import open_store
+from .store import engine_folder, open_store
+
+if TYPE_CHECKING:
+    from .sql import SqlDoor
 
 _log: Final = logging.getLogger(__name__)
 _NS: Final = 10**9
+SQL_PORT: Final = 8123
+
+
+def sql_socket(settings: Settings) -> socket.socket | None:
+    """Return a socket for ClickHouse's HTTP interface; None where it is not offered.
+
+    Raises:
+        BadSettings: The port that was asked for cannot be listened on.
+    """
+    if not settings.sql or settings.clickhouse is not None:
+        return None
+    if settings.sql_port is not None:
+        return listen(settings.host, settings.sql_port, name="sql_port")
+    try:
+        return listen(settings.host, SQL_PORT, name="sql_port")
+    except BadSettings as taken:
+        _log.warning("%s; a free port is used", taken)
+        return listen(settings.host, 0, name="sql_port")
 
 
 def open_gate(settings: Settings) -> Gate:
@@ -76,7 +98,7 @@ class Service:
         self._settings: Final = settings
         self._state = "starting"
         self._tls: Final = tls_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
-        gate = open_gate(settings)
+        gate = self._gate = open_gate(settings)
         self.metrics: Final = Metrics()
         self.store: Final = open_store(settings)
         writer = Writer(store=self.store, book=shipped_book(), metrics=self.metrics)
@@ -112,10 +134,15 @@ class Service:
         )
         self._grpc: Final = create_grpc_server(self._receiver, retry_after_seconds=hint)
         self._grpc_port = 0
+        self._sql_socket: Final = sql_socket(settings)
+        self._sql: AsgiServer | None = None
+        self._door: SqlDoor | None = None
 
     def urls(self) -> dict[str, str]:
         """Return where each port is reached, by name."""
         ports = {"grpc": self._grpc_port, "http": self._http.port, "api": self._api.port}
+        if self._sql is not None:
+            ports["sql"] = self._sql.port
         scheme = "https" if self._tls else "http"
         return {
             name: f"{scheme}://{address(self._settings.host, port)}" for name, port in ports.items()
@@ -130,6 +157,7 @@ class Service:
             _log.info("applied migrations: %s", ", ".join(applied))
         await self._grpc.start()
         self._http.start()
+        await self._open_sql()
         self._state = ""
         _log.info("serving %s", ", ".join(f"{n} {url}" for n, url in self.urls().items()))
 
@@ -140,8 +168,34 @@ class Service:
         await self._commits.drain()
         self._receiver.close()
         await self._api.stop()
+        await self._close_sql()
         await asyncio.to_thread(self.store.close)
         _log.info("stopped")
+
+    async def _open_sql(self) -> None:
+        if self._sql_socket is None:
+            return
+        from .sql import SqlDoor  # noqa: PLC0415 - with a server chDB need not be installed
+
+        self._door = await asyncio.to_thread(
+            SqlDoor,
+            engine_folder(self._settings),
+            database=self.store.layout.database,
+            gate=self._gate,
+        )
+        self._sql = AsgiServer(
+            self._door.app,
+            self._sql_socket,
+            grace_seconds=self._settings.shutdown_seconds,
+            tls=self._tls,
+        )
+        self._sql.start()
+
+    async def _close_sql(self) -> None:
+        if self._sql is not None:
+            await self._sql.stop()
+        if self._door is not None:
+            self._door.close()
 
     def _not_ready(self) -> str:
         return self._state

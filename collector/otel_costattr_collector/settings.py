@@ -60,7 +60,7 @@ class Settings(BaseModel):
         description="IANA time zone of the days that rollups keep; fixed with the first start.",
     )
     host: str = Field(
-        default="127.0.0.1", min_length=1, description="Address that all three ports listen on."
+        default="127.0.0.1", min_length=1, description="Address that all ports listen on."
     )
     grpc_port: Port = Field(
         default=4317, description="OTLP over gRPC; 0 picks a free port and prints it."
@@ -71,6 +71,17 @@ class Settings(BaseModel):
     api_port: Port = Field(
         default=8320,
         description="Questions, health and metrics; 0 picks a free port and prints it.",
+    )
+    sql: bool = Field(
+        default=True,
+        description="Whether ClickHouse's HTTP interface is offered; embedded engine only.",
+    )
+    sql_port: Port | None = Field(
+        default=None,
+        description=(
+            "ClickHouse's HTTP interface, for reading; 0 picks a free port and prints it, unset"
+            " means 8123, or a free one where that is taken."
+        ),
     )
     tls_cert: Path | None = Field(
         default=None, description="PEM file of the server's certificate; unset means no TLS."

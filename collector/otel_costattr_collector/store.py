@@ -261,7 +261,12 @@ def open_store(settings: Settings) -> Store:
     )
     if settings.clickhouse is not None:
         return server(settings.clickhouse.get_secret_value(), layout=layout)
-    return embedded(settings.data / "clickhouse", layout=layout)
+    return embedded(engine_folder(settings), layout=layout)
+
+
+def engine_folder(settings: Settings) -> Path:
+    """Return the folder of the embedded engine."""
+    return settings.data / "clickhouse"
 
 
 def embedded(

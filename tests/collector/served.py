@@ -24,7 +24,7 @@ class Served:
 
     Attributes:
         process: The process.
-        urls: `grpc`, `http` and `api` to their addresses.
+        urls: `grpc`, `http`, `api` and, with the embedded engine, `sql` to their addresses.
         log: Where its log goes.
     """
 
@@ -62,7 +62,7 @@ def start(data: Path, *options: str, environment: Mapping[str, str] | None = Non
     """Start a collector on free ports and return it once it takes telemetry."""
     log = data.with_name(f"{data.name}.log")
     command = [str(COSTATTR), "serve", "--data", str(data), *options]
-    for port in ("--grpc-port", "--http-port", "--api-port"):
+    for port in ("--grpc-port", "--http-port", "--api-port", "--sql-port"):
         if port not in options:
             command += [port, "0"]
     with log.open("a") as errors:
@@ -75,7 +75,8 @@ def start(data: Path, *options: str, environment: Mapping[str, str] | None = Non
         )
     assert process.stdout is not None
     urls: dict[str, str] = {}
-    while len(urls) < 3:
+    expected = 3 if {"--clickhouse", "--sql"} & set(options) else 4
+    while len(urls) < expected:
         line = process.stdout.readline()
         if not line:
             process.stdout.close()

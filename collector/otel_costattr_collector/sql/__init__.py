@@ -10,6 +10,7 @@ our limits on a handle that can change nothing.
 
 from __future__ import annotations
 
+from .door import SqlDoor
 from .endpoint import create_sql_app
 from .engine import Engine
 from .errors import SqlError
@@ -17,4 +18,13 @@ from .guard import Admitted, Guard
 from .limits import SqlLimits
 from .tables import READABLE
 
-__all__ = ["READABLE", "Admitted", "Engine", "Guard", "SqlError", "SqlLimits", "create_sql_app"]
+__all__ = [
+    "READABLE",
+    "Admitted",
+    "Engine",
+    "Guard",
+    "SqlDoor",
+    "SqlError",
+    "SqlLimits",
+    "create_sql_app",
+]
