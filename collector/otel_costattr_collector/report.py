@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from rich import box
 from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -16,6 +17,7 @@ from rich.text import Text
 
 NOBODY: Final = "(unknown)"
 _LEAST_WIDTH: Final = 100
+_WIDEST_NAME: Final = 24
 
 Costs = Mapping[str, Any]
 
@@ -77,15 +79,34 @@ def _table(costs: Costs) -> Table:
     rows: Sequence[Costs] = costs["data"]
     extra = [column for column in _EXTRA if any(row[column[1]] for row in rows)]
     total = costs["total"]
-    table = Table(title=escape(_title(costs)), title_justify="left", show_footer=True)
+    table = Table(
+        title=escape(_title(costs)), title_justify="left", show_footer=True, box=box.SIMPLE_HEAD
+    )
     for place, name in enumerate(costs["group_by"]):
-        table.add_column(escape(name), "total" if place == 0 else "", overflow="fold")
-    for head, measure, write in (*_MAIN, *extra):
-        table.add_column(head, write(total[measure]), justify="right", no_wrap=True)
-    for row in rows:
+        widest = max((len(row["dimensions"][name] or NOBODY) for row in rows), default=0)
+        table.add_column(
+            escape(name.replace("_", "\n")),
+            "total" if place == 0 else "",
+            min_width=min(widest, _WIDEST_NAME),
+            overflow="fold",
+        )
+    columns = [
+        (head, _aligned([write(row[measure]) for row in (*rows, total)]))
+        for head, measure, write in (*_MAIN, *extra)
+    ]
+    for head, values in columns:
+        table.add_column(head, values[-1], justify="right")
+    for at, row in enumerate(rows):
         names = [_name(row["dimensions"][name]) for name in costs["group_by"]]
-        table.add_row(*names, *(write(row[measure]) for _, measure, write in (*_MAIN, *extra)))
+        table.add_row(*names, *(values[at] for _, values in columns))
     return table
+
+
+def _aligned(values: Sequence[str]) -> list[str]:
+    """Set decimal points below each other."""
+    parts = [value.partition(".") for value in values]
+    widest = max(len(point + decimals) for _, point, decimals in parts)
+    return [whole + (point + decimals).ljust(widest) for whole, point, decimals in parts]
 
 
 def _name(value: str) -> RenderableType:
@@ -111,8 +132,8 @@ Write = Callable[[Any], str]
 _MAIN: Final[tuple[tuple[str, str, Write], ...]] = (
     ("calls", "calls", _count),
     ("cost USD", "total_cost", _usd),
-    ("input tokens", "input_tokens", _count),
-    ("output tokens", "output_tokens", _count),
+    ("input\ntokens", "input_tokens", _count),
+    ("output\ntokens", "output_tokens", _count),
 )
 _EXTRA: Final[tuple[tuple[str, str, Write], ...]] = (
     ("estimated", "estimated_calls", _count),
