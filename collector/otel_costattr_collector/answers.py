@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from otel_costattr.errors import BadInput
 from otel_costattr.model import DIMENSIONS, REASONS, UNITS
 from otel_costattr_collector import queries, spend
-from otel_costattr_collector.access.errors import Forbidden
+from otel_costattr_collector.analytics.asking import CostsAsked, cursor_at, question_of
 from otel_costattr_collector.ledger.columns import unit_column
+from otel_costattr_collector.plain import decimal_text, moment_text
 from otel_costattr_collector.store import Store
 
-_EXECUTION_S: Final = 60
+EXECUTION_S: Final = 60
+"""How long the engine may work on one question, seconds."""
+
 _SHARE: Final = Decimal("0.000001")
 
 
@@ -62,6 +63,9 @@ class CostRow(Sums):
 
     entity_id: str = Field(description="Value of entity_type; '' where nobody knows it.")
     dimensions: dict[str, str] = Field(description="Every dimension of the question.")
+    bucket: str | None = Field(
+        description="Start of the bucket of time: a day of the time zone, or an instant in UTC."
+    )
 
 
 class Costs(BaseModel):
@@ -69,13 +73,15 @@ class Costs(BaseModel):
 
     start_date: str | None
     end_date: str | None
-    time_zone: str = Field(description="Reporting time zone of days.")
+    time_zone: str = Field(description="Time zone of days and buckets.")
+    grain: str | None = Field(description="Length of the buckets of time.")
     currency: str = "USD"
     entity_type: str
     group_by: list[str]
     total: Sums
     data: list[CostRow]
     truncated: bool = Field(description="Whether there are more rows than `limit`.")
+    next_cursor: str | None = Field(description="Asks for the next page; null on the last one.")
 
 
 class PricedUnit(BaseModel):
@@ -104,83 +110,48 @@ class Explanation(BaseModel):
     amendments: list[dict[str, Any]] = Field(description="The lines that amend it, in order.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostsAsked:
-    """The words of a question about costs, as they came in.
-
-    Attributes:
-        start_date: First day, or an instant.
-        end_date: Last day, or the instant before which it ends.
-        entity_type: What `entity_id` is.
-        entity_id: The only one to count.
-        group_by: Dimensions, some perhaps with commas between them.
-        where: Filters, `dimension=value`.
-        limit: Most rows.
-        tenant: The only tenant whose lines may be read, or `''` for all.
-    """
-
-    start_date: str | None = None
-    end_date: str | None = None
-    entity_type: str | None = None
-    entity_id: str | None = None
-    group_by: tuple[str, ...] = ()
-    where: tuple[str, ...] = ()
-    limit: int = 1000
-    tenant: str = ""
-
-
-def costs(store: Store, asked: CostsAsked) -> Costs:
+def costs(store: Store, asked: CostsAsked, *, tenant: str = "") -> Costs:
     """Answer a question about costs.
+
+    Args:
+        store: Where the answer comes from.
+        asked: The words of the question.
+        tenant: The only tenant whose lines may be read, or `''` for all.
 
     Raises:
         BadInput: A word of the question is not understood.
         Forbidden: It asks for another tenant.
         StoreError: The store refused or did not answer.
     """
-    zone = store.layout.time_zone
-    named = [word.strip() for words in asked.group_by for word in words.split(",")]
-    dimensions = tuple(dict.fromkeys(queries.dimension(word) for word in named))
-    entity_type = queries.dimension(asked.entity_type or next(iter(dimensions), "tenant"))
-    question = spend.Question(
-        group_by=dimensions or (entity_type,),
-        since=None if asked.start_date is None else spend.edge(asked.start_date, zone),
-        until=None if asked.end_date is None else spend.edge(asked.end_date, zone, end=True),
-        filters=_filters(asked, entity_type),
-        limit=asked.limit,
-    )
+    question = question_of(asked, store.layout, tenant=tenant)
+    entity_type = queries.dimension(asked.entity_type or question.group_by[0])
     sql, parameters = spend.ask(question)
-    answer = store.query(sql, parameters, settings={"max_execution_time": _EXECUTION_S})
+    answer = store.query(sql, parameters, settings={"max_execution_time": EXECUTION_S})
     total, rows, truncated = spend.total_and_rows(answer, question)
     return Costs(
         start_date=asked.start_date,
         end_date=asked.end_date,
-        time_zone=zone,
+        time_zone=question.time_zone,
+        grain=question.grain or None,
         entity_type=entity_type,
         group_by=list(question.group_by),
         total=Sums(**_sums(total)),
         data=[_row(row, entity_type, question) for row in rows],
         truncated=truncated,
+        next_cursor=cursor_at(question.offset + question.limit) if truncated else None,
     )
-
-
-def _filters(asked: CostsAsked, entity_type: str) -> dict[str, str]:
-    filters: dict[str, str] = {}
-    for word in asked.where:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise BadInput(f"filter {word!r}: use dimension=value")
-        filters[queries.dimension(name.strip())] = value
-    if asked.entity_id is not None:
-        filters[entity_type] = asked.entity_id
-    if asked.tenant and filters.setdefault("tenant", asked.tenant) != asked.tenant:
-        raise Forbidden(f"this key reads the lines of tenant {asked.tenant!r} only")
-    return filters
 
 
 def _row(row: dict[str, Any], entity_type: str, question: spend.Question) -> CostRow:
     names: dict[str, str] = row.pop("dimensions")
-    entity = names.get(entity_type, question.filters.get(entity_type, ""))
-    return CostRow(entity_id=entity, dimensions=names, **_sums(row))
+    started = row.pop("bucket")
+    entity = names.get(entity_type, question.filters.get(entity_type, ("",))[0])
+    return CostRow(
+        entity_id=entity,
+        dimensions=names,
+        bucket=moment_text(started) if question.grain else None,
+        **_sums(row),
+    )
 
 
 def _sums(measures: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,12 +173,6 @@ def _share(part: int, whole: int) -> str | None:
     if whole <= 0:
         return None
     return decimal_text((Decimal(part) / Decimal(whole)).quantize(_SHARE))
-
-
-def decimal_text(amount: Decimal) -> str:
-    """Write a decimal plainly, without exponent and needless zeros."""
-    words = f"{amount:f}"
-    return (words.rstrip("0").rstrip(".") if "." in words else words) or "0"
 
 
 def explain(store: Store, line_id: str, *, tenant: str = "") -> Explanation | None:

@@ -6,34 +6,19 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Path, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from otel_costattr.errors import BadInput, RetryableError, StoreError
-from otel_costattr_collector import answers, spend
+from otel_costattr_collector import answers
 from otel_costattr_collector.access.errors import AccessError, Unauthenticated
 from otel_costattr_collector.access.gate import ANONYMOUS, Gate, Principal
-from otel_costattr_collector.answers import Costs, Explanation, Failure, Health
+from otel_costattr_collector.analytics.router import FAILURES, NotThere, questions_router
+from otel_costattr_collector.answers import Explanation, Failure, Health
 from otel_costattr_collector.store import Store
 
 RETRY_AFTER_S: Final = 5
-_FAILURES: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": Failure, "description": "The question makes no sense."},
-    401: {"model": Failure, "description": "A key is needed."},
-    403: {"model": Failure, "description": "The key does not carry this right."},
-    422: {"model": Failure, "description": "A parameter is missing or no valid value."},
-    503: {"model": Failure, "description": "ClickHouse does not answer; try again."},
-}
-
-Day = Annotated[
-    str | None,
-    Query(
-        description="A day such as 2026-11-21, in the reporting time zone, or an instant such as "
-        "2026-11-21T15:00:00Z.",
-        max_length=64,
-    ),
-]
 
 
 def create_api(
@@ -53,7 +38,9 @@ def create_api(
         version=version("otel-costattr"),
     )
     _add_health(api, store, ready)
-    _add_answers(api, store, Depends(_reader(gate)))
+    reader = Depends(_reader(gate))
+    api.include_router(questions_router(store, reader))
+    _add_answers(api, store, reader)
     _add_failures(api)
     return api
 
@@ -64,7 +51,7 @@ def _add_health(api: FastAPI, store: Store, ready: Callable[[], str]) -> None:
         """Say that the process is alive."""
         return Health(status="ok")
 
-    @api.get("/readyz", tags=["health"], responses={503: _FAILURES[503]})
+    @api.get("/readyz", tags=["health"], responses={503: FAILURES[503]})
     def readyz() -> Health:
         """Say whether spans would be accepted and questions answered."""
         reason = ready()
@@ -86,53 +73,8 @@ def _reader(gate: Gate | None) -> Callable[[Request], Principal]:
 
 
 def _add_answers(api: FastAPI, store: Store, reader: Any) -> None:
-    @api.get("/v1/analytics/costs", tags=["answers"], responses=_FAILURES)
-    def costs(
-        *,
-        principal: Principal = reader,
-        start_date: Day = None,
-        end_date: Annotated[
-            str | None,
-            Query(
-                description="Like start_date; a day is included, an instant is not.", max_length=64
-            ),
-        ] = None,
-        entity_type: Annotated[
-            str | None,
-            Query(description="A dimension: what entity_id is. tenant, unless grouped otherwise."),
-        ] = None,
-        entity_id: Annotated[
-            str | None,
-            Query(description="Only this one; '' for what nobody owns.", max_length=1024),
-        ] = None,
-        group_by: Annotated[
-            list[str] | None,
-            Query(description="Dimensions, repeated or with commas between them; tags.NAME too."),
-        ] = None,
-        where: Annotated[
-            list[str] | None,
-            Query(description="dimension=value, repeated: further filters."),
-        ] = None,
-        limit: Annotated[int, Query(ge=1, le=spend.MAX_ROWS, description="Most rows.")] = 1000,
-    ) -> Costs:
-        """Cost and calls by any dimensions, the most expensive first.
-
-        Amounts are decimal strings in USD. An amount is null, never 0, where nothing has a price.
-        """
-        asked = answers.CostsAsked(
-            start_date=start_date,
-            end_date=end_date,
-            entity_type=entity_type,
-            entity_id=entity_id,
-            group_by=tuple(group_by or ()),
-            where=tuple(where or ()),
-            limit=limit,
-            tenant=principal.tenant,
-        )
-        return answers.costs(store, asked)
-
     @api.get(
-        "/v1/explain/{line_id}", tags=["answers"], responses={**_FAILURES, 404: {"model": Failure}}
+        "/v1/explain/{line_id}", tags=["answers"], responses={**FAILURES, 404: {"model": Failure}}
     )
     def explain(
         line_id: Annotated[str, Path(pattern=r"^[0-9a-f]{24}$")], principal: Principal = reader
@@ -147,6 +89,8 @@ def _add_answers(api: FastAPI, store: Store, reader: Any) -> None:
 def _add_failures(api: FastAPI) -> None:
     @api.exception_handler(BadInput)
     def bad_input(_: Request, error: BadInput) -> JSONResponse:
+        if isinstance(error, NotThere):
+            return _failure(404, "not_found", str(error))
         return _failure(400, "bad_request", str(error))
 
     @api.exception_handler(StoreError)

@@ -166,3 +166,12 @@ def source_of(dimensions: frozenset[str], grains: frozenset[str]) -> Source:
         for source in SOURCES
         if source.grain in grains and (source.dimensions is None or dimensions <= source.dimensions)
     )
+
+
+def source_named(table: str) -> Source:
+    """Look up a table that keeps spend.
+
+    Raises:
+        KeyError: There is none of this name.
+    """
+    return {source.table: source for source in SOURCES}[table]

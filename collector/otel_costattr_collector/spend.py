@@ -1,11 +1,15 @@
-"""The question "what did it cost": a period, dimensions and filters in, sums out."""
+"""The question "what did it cost": a period, dimensions and filters in, sums out.
+
+Which table answers is one rule: the smallest one that has every dimension of the question and whose
+unit of time both ends of the period and the buckets are made of; the ledger where none is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from otel_costattr.errors import BadInput
@@ -15,6 +19,23 @@ from otel_costattr_collector.store import Answer
 _QUARTER_NS: Final = 900 * 10**9
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_ROWS: Final = 10_000
+
+Grain = Literal["15m", "hour", "day", "week", "month"]
+_DAYS_OR_MORE: Final = frozenset({"day", "week", "month"})
+_MOMENT: Final[Mapping[str, str]] = {
+    "exact": "spent.event_ns",
+    "quarter": "spent.bucket",
+    "day": "spent.day",
+}
+_BUCKETS: Final[Mapping[Grain, str]] = {
+    "15m": "toStartOfFifteenMinutes(toDateTime({moment}, 'UTC'))",
+    "hour": "toDateTime(toUnixTimestamp({moment}) - 60 * toMinute({moment}, {{time_zone:String}})"
+    " - toSecond({moment}, {{time_zone:String}}), 'UTC')",
+    "day": "{day}",
+    "week": "toMonday({day})",
+    "month": "toStartOfMonth({day})",
+}
+"""How a bucket is worked out. Every time zone in use is off UTC by whole quarters of an hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,42 +59,115 @@ class Question:
         group_by: Dimensions, checked by `queries.dimension`; at least one.
         since: Start of the period; None for since ever.
         until: End of it, exclusive; None for open.
-        filters: Dimension to the one value that counts; `''` asks for what nobody owns.
+        as_of: Count only what was recorded before; None for everything that is known.
+        filters: Dimension to the values that count; `''` asks for what nobody owns.
+        without: Dimensions and values that, all together, do not count.
+        grain: Buckets of time, or `''` for the whole period.
+        time_zone: IANA name of the zone of the buckets.
+        reporting_zone: IANA name of the zone whose days the rollups keep.
         limit: Most rows to return, 1 to `MAX_ROWS`.
+        offset: Rows to skip.
     """
 
     group_by: tuple[str, ...]
     since: Edge | None = None
     until: Edge | None = None
-    filters: Mapping[str, str]
+    as_of: Edge | None = None
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    without: tuple[Mapping[str, str], ...] = ()
+    grain: Grain | Literal[""] = ""
+    time_zone: str = "UTC"
+    reporting_zone: str = "UTC"
     limit: int = 1000
+    offset: int = 0
 
 
-def edge(word: str, time_zone: str, *, end: bool = False) -> Edge:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A question as parts of SQL.
+
+    Attributes:
+        source: The table that answers.
+        keys: Names of the dimensions as columns.
+        expressions: What each of them is in the table.
+        conditions: What a row must fulfil.
+        parameters: The values, by name.
+    """
+
+    source: queries.Source
+    keys: tuple[str, ...]
+    expressions: tuple[str, ...]
+    conditions: tuple[str, ...]
+    parameters: dict[str, object]
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The parts that nearly every named query has."""
+        pairs = zip(self.expressions, self.keys, strict=True)
+        return {
+            "keys": ", ".join(self.keys),
+            "dimensions": ", ".join(f"{expression} AS {key}" for expression, key in pairs),
+            "filter": " AND ".join(self.conditions) or "true",
+        }
+
+    @property
+    def known(self) -> str:
+        """The condition that every dimension has a value."""
+        return " AND ".join(f"{expression} != ''" for expression in self.expressions)
+
+
+def time_zone(word: str) -> str:
+    """Check that a word names a time zone.
+
+    Raises:
+        BadInput: It is no IANA name.
+    """
+    try:
+        ZoneInfo(word)
+    except (ValueError, OSError, KeyError) as error:
+        raise BadInput(
+            f"time zone {word!r} is unknown: use an IANA name such as Europe/Berlin"
+        ) from error
+    return word
+
+
+def edge(word: str, zone: str, *, end: bool = False, reporting_zone: str = "") -> Edge:
     """Read one end of a period.
 
     Args:
-        word: A day such as `2026-11-21`, in the reporting time zone, or an instant with its
-            offset such as `2026-11-21T15:00:00Z`.
-        time_zone: IANA name of the reporting time zone.
+        word: A day such as `2026-11-21`, in the time zone, or an instant with its offset such as
+            `2026-11-21T15:00:00Z`.
+        zone: IANA name of the time zone of the question.
         end: Whether a day is included as the last one.
+        reporting_zone: IANA name of the reporting time zone; that of the question if empty.
 
     Raises:
-        BadInput: It is neither, or an instant without an offset.
+        BadInput: It is neither, or an instant without an offset, or before 1970 or after 2200.
     """
-    zone = ZoneInfo(time_zone)
     try:
         if len(word) == len("2026-11-21"):
             day = date.fromisoformat(word) + timedelta(days=end)
-            return Edge(ns=_ns(datetime(day.year, day.month, day.day, tzinfo=zone)), day=day)
-        instant = datetime.fromisoformat(word)
+            instant = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
+        else:
+            instant = datetime.fromisoformat(word)
+        if instant.tzinfo is None or not 1970 < instant.year < 2200:
+            raise BadInput(_not_a_time(word))
+        return edge_at(_ns(instant), reporting_zone or zone)
     except (ValueError, OverflowError) as error:
         raise BadInput(_not_a_time(word)) from error
-    if instant.tzinfo is None:
-        raise BadInput(_not_a_time(word))
-    local = instant.astimezone(zone)
+
+
+def edge_at(ns: int, reporting_zone: str) -> Edge:
+    """Make the end of a period at an instant.
+
+    Args:
+        ns: The instant, nanoseconds UTC.
+        reporting_zone: IANA name of the reporting time zone.
+    """
+    instant = _EPOCH + timedelta(microseconds=ns // 1000)
+    local = instant.astimezone(ZoneInfo(reporting_zone))
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    return Edge(ns=_ns(instant), day=local.date() if _ns(midnight) == _ns(instant) else None)
+    return Edge(ns=ns, day=local.date() if _ns(midnight) == ns else None)
 
 
 def _not_a_time(word: str) -> str:
@@ -90,34 +184,72 @@ def ask(question: Question) -> tuple[str, dict[str, object]]:
     Raises:
         BadInput: The period ends before it starts, or the limit is out of range.
     """
+    found = frame(question)
+    parts = {
+        **found.parts,
+        "known": found.known,
+        "source": found.source.table,
+        "limit": limit_of(question, total=True),
+    }
+    if question.grain:
+        parts["bucket"] = bucket(question.grain, found.source)
+        found.parameters["time_zone"] = question.time_zone
+    name = "spend_over_time" if question.grain else "spend"
+    return queries.render(name, parts), found.parameters
+
+
+def limit_of(question: Question, *, total: bool = False) -> str:
+    """Write how many rows the engine returns: one more than asked for, to know whether there are.
+
+    Args:
+        question: What was asked.
+        total: Whether the first row is the total.
+    """
+    rows = question.offset + question.limit + 1 + total
+    return f"{rows}"
+
+
+def bucket(grain: Grain, source: queries.Source) -> str:
+    """Write the expression of the bucket that a row of a table is in."""
+    moment = _MOMENT[source.grain]
+    day = moment if source.grain == "day" else f"toDate({moment}, {{time_zone:String}})"
+    return _BUCKETS[grain].format(moment=moment, day=day)
+
+
+def frame(question: Question, *, table: str = "") -> Frame:
+    """Write the parts of SQL that a question consists of.
+
+    Args:
+        question: What was asked.
+        table: The table that has to answer; `''` for the smallest that can.
+
+    Raises:
+        BadInput: The period ends before it starts, or the limit is out of range.
+    """
     _check(question)
     parameters: dict[str, object] = {}
-    expressions = [
-        _expression(name, f"tag_{place}", parameters)
-        for place, name in enumerate(question.group_by)
-    ]
-    keys = [
-        f"tag_{place}" if queries.tag_of(name) else name
-        for place, name in enumerate(question.group_by)
-    ]
-    source = queries.source_of(
-        frozenset((*question.group_by, *question.filters)), _grains(question)
+    places = tuple(enumerate(question.group_by))
+    source = (
+        queries.source_named(table)
+        if table
+        else queries.source_of(_dimensions(question), _grains(question))
     )
-    conditions = [*_period(question, source, parameters), *_filters(question, parameters)]
-    sql = queries.render(
-        "spend",
-        {
-            "keys": ", ".join(keys),
-            "dimensions": ", ".join(
-                f"{expression} AS {key}" for expression, key in zip(expressions, keys, strict=True)
-            ),
-            "known": " AND ".join(f"{expression} != ''" for expression in expressions),
-            "source": source.table,
-            "filter": " AND ".join(conditions) or "true",
-            "limit": str(question.limit + 2),
-        },
+    return Frame(
+        source=source,
+        keys=tuple(f"tag_{place}" if queries.tag_of(name) else name for place, name in places),
+        expressions=tuple(_expression(name, f"tag_{place}", parameters) for place, name in places),
+        conditions=(
+            *_period(question, source, parameters),
+            *_filters(question, parameters),
+            *_without(question, parameters),
+        ),
+        parameters=parameters,
     )
-    return sql, parameters
+
+
+def _dimensions(question: Question) -> frozenset[str]:
+    left_out = (name for group in question.without for name in group)
+    return frozenset((*question.group_by, *question.filters, *left_out))
 
 
 def _check(question: Question) -> None:
@@ -138,10 +270,14 @@ def _expression(name: str, parameter: str, parameters: dict[str, object]) -> str
 
 def _grains(question: Question) -> frozenset[str]:
     edges = [end for end in (question.since, question.until) if end is not None]
+    recorded_days = question.as_of is None or question.as_of.day is not None
+    own_days = question.grain == "" or (
+        question.grain in _DAYS_OR_MORE and question.time_zone == question.reporting_zone
+    )
     fits = {
         "exact": True,
-        "day": all(end.day is not None for end in edges),
-        "quarter": all(end.ns % _QUARTER_NS == 0 for end in edges),
+        "day": recorded_days and own_days and all(end.day is not None for end in edges),
+        "quarter": recorded_days and all(end.ns % _QUARTER_NS == 0 for end in edges),
     }
     return frozenset(grain for grain, fit in fits.items() if fit)
 
@@ -156,15 +292,40 @@ def _period(question: Question, source: queries.Source, parameters: dict[str, ob
             by_day = source.grain == "day"
             parameters[f"{name}_day" if by_day else f"{name}_ns"] = end.day if by_day else end.ns
             conditions.append(condition)
+    if question.as_of is not None:
+        exact = source.grain == "exact"
+        parameters["as_of"] = question.as_of.ns if exact else question.as_of.day
+        conditions.append(
+            "spent.recorded_ns < fromUnixTimestamp64Nano({as_of:Int64}, 'UTC')"
+            if exact
+            else "spent.recorded_date < {as_of:Date}"
+        )
     return conditions
 
 
 def _filters(question: Question, parameters: dict[str, object]) -> list[str]:
     conditions = []
-    for place, (name, value) in enumerate(question.filters.items()):
+    for place, (name, values) in enumerate(question.filters.items()):
         expression = _expression(name, f"filter_{place}", parameters)
-        parameters[f"filter_{place}"] = value
-        conditions.append(f"{expression} = {{filter_{place}:String}}")
+        if len(values) == 1:
+            parameters[f"filter_{place}"] = values[0]
+            conditions.append(f"{expression} = {{filter_{place}:String}}")
+        else:
+            parameters[f"filter_{place}"] = list(values)
+            conditions.append(f"{expression} IN {{filter_{place}:Array(String)}}")
+    return conditions
+
+
+def _without(question: Question, parameters: dict[str, object]) -> list[str]:
+    conditions = []
+    for place, group in enumerate(question.without):
+        same = []
+        for inner, (name, value) in enumerate(group.items()):
+            parameter = f"without_{place}_{inner}"
+            expression = _expression(name, parameter, parameters)
+            parameters[parameter] = value
+            same.append(f"{expression} = {{{parameter}:String}}")
+        conditions.append(f"NOT ({' AND '.join(same)})")
     return conditions
 
 
@@ -174,9 +335,11 @@ def total_and_rows(
     """Divide an answer into its total, its rows and whether rows were cut off.
 
     Returns:
-        The total; the rows, each with its dimensions under `dimensions`; whether there are more.
+        The total; the rows, each with its dimensions under `dimensions` and, if there are buckets,
+        its `bucket`; whether there are more.
     """
-    width = 1 + len(question.group_by)
+    first = 1 + bool(question.grain)
+    width = first + len(question.group_by)
     total: dict[str, Any] = {}
     rows = []
     for row in answer.rows:
@@ -184,6 +347,7 @@ def total_and_rows(
         if row[0]:
             total = measures
         else:
-            names = dict(zip(question.group_by, row[1:width], strict=True))
-            rows.append({"dimensions": names, **measures})
-    return total, tuple(rows[: question.limit]), len(rows) > question.limit
+            names = dict(zip(question.group_by, row[first:width], strict=True))
+            rows.append({"dimensions": names, "bucket": row[first - 1], **measures})
+    shown = rows[question.offset : question.offset + question.limit]
+    return total, tuple(shown), len(rows) > question.offset + question.limit

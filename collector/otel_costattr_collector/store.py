@@ -132,6 +132,30 @@ class Store:
                 columns=tuple(result.column_names), rows=tuple(map(tuple, result.result_rows))
             )
 
+    def export(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        fmt: str,
+        settings: Mapping[str, object] | None = None,
+    ) -> bytes:
+        """Run one SELECT of ours and return what it finds in a format of ClickHouse's.
+
+        Args:
+            sql: The text, never built from a user's words.
+            parameters: Name to value.
+            fmt: Such as `Parquet` or `CSVWithNames`.
+            settings: Engine settings.
+
+        Raises:
+            StoreError: The engine refused or did not answer.
+        """
+        with self._read("export") as client:
+            return client.raw_query(
+                sql, parameters=dict(parameters or {}), settings=dict(settings or {}), fmt=fmt
+            )
+
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run one statement that returns nothing.
 

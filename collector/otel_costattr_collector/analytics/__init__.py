@@ -1,0 +1,1 @@
+"""The named questions: what may be asked, how it is asked of the store, and what comes back."""

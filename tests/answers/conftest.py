@@ -1,0 +1,63 @@
+"""A small month with amendments, shared by the tests that only read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import month
+import pytest
+from fastapi.testclient import TestClient
+from otel_costattr_collector import store as stores
+from otel_costattr_collector.api import create_api
+from otel_costattr_collector.schema import Layout
+
+_QUANTITIES = (
+    "lines", "calls", "usage_calls", "duration_ns", "input_tokens", "cache_read_tokens",
+    "output_tokens", "reasoning_tokens", "input_usd", "cache_read_usd", "cache_write_usd",
+    "output_usd", "reasoning_usd", "uses_usd", "other_usd", "amount_usd", "list_usd",
+)  # fmt: skip
+_CHOSEN = "FROM ledger WHERE entry = 'call' AND status IN ('priced', 'unpriced')"
+_REVERSED = (
+    "INSERT INTO ledger SELECT * REPLACE ("
+    "substring(lower(hex(sipHash128(line_id, 'reversal'))), 1, 24) AS line_id,"
+    " 'reversal' AS entry, line_id AS amends, 'test' AS cause,"
+    " recorded_ns + INTERVAL 3 DAY AS recorded_ns,"
+    + ", ".join(f"-{name} AS {name}" for name in _QUANTITIES)
+    + f") {_CHOSEN} AND cityHash64(line_id) % 9 = 0"
+)
+_REBOOKED = (
+    "INSERT INTO ledger SELECT * REPLACE ("
+    "substring(lower(hex(sipHash128(line_id, 'rebook'))), 1, 24) AS line_id,"
+    " 'rebook' AS entry, line_id AS amends, 'test' AS cause,"
+    " recorded_ns + INTERVAL 3 DAY AS recorded_ns, 'tenant-late' AS tenant,"
+    " amount_usd * 2 AS amount_usd, output_usd + amount_usd AS output_usd"
+    f") {_CHOSEN} AND cityHash64(line_id) % 9 = 0"
+)
+_OTHER_COSTS = (
+    "INSERT INTO ledger (line_id, entry, batch_id, recorded_ns, event_ns, status, tenant, feature,"
+    " session, lines, input_usd, cache_read_usd, cache_write_usd, output_usd, reasoning_usd,"
+    " uses_usd, other_usd, amount_usd)"
+    " SELECT substring(lower(hex(sipHash128(line_id, 'cost'))), 1, 24), 'cost', 7, recorded_ns,"
+    " event_ns, 'priced', tenant, feature, session, 1, 0, 0, 0, 0, 0, 0, 0.012, 0.012"
+    f" {_CHOSEN} AND cityHash64(line_id) % 40 = 1"
+)
+
+
+@pytest.fixture(scope="session")
+def month_store(chdb_folder: Path) -> Iterator[stores.Store]:
+    """About 4,500 lines: calls, pairs of reversal and rebook, other costs; days of Berlin."""
+    layout = Layout(database="answers_month", time_zone="Europe/Berlin")
+    with stores.embedded(chdb_folder, layout=layout) as store:
+        store.migrate()
+        month.plant(store, 3_000)
+        for statement in (_REVERSED, _REBOOKED, _OTHER_COSTS):
+            store.command(statement)
+        yield store
+
+
+@pytest.fixture(scope="session")
+def month_client(month_store: stores.Store) -> Iterator[TestClient]:
+    """The API over the small month."""
+    with TestClient(create_api(month_store)) as client:
+        yield client
