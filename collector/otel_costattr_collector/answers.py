@@ -145,13 +145,17 @@ def costs(store: Store, asked: CostsAsked, *, tenant: str = "") -> Costs:
 def _row(row: dict[str, Any], entity_type: str, question: spend.Question) -> CostRow:
     names: dict[str, str] = row.pop("dimensions")
     started = row.pop("bucket")
-    entity = names.get(entity_type, question.filters.get(entity_type, ("",))[0])
     return CostRow(
-        entity_id=entity,
+        entity_id=names.get(entity_type, _filtered(question, entity_type)),
         dimensions=names,
         bucket=moment_text(started) if question.grain else None,
         **_sums(row),
     )
+
+
+def _filtered(question: spend.Question, dimension: str) -> str:
+    values = question.filters.get(dimension, "")
+    return values if isinstance(values, str) else values[0]
 
 
 def _sums(measures: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Question:
         since: Start of the period; None for since ever.
         until: End of it, exclusive; None for open.
         as_of: Count only what was recorded before; None for everything that is known.
-        filters: Dimension to the values that count; `''` asks for what nobody owns.
+        filters: Dimension to the value or values that count; `''` asks for what nobody owns.
         without: Dimensions and values that, all together, do not count.
         grain: Buckets of time, or `''` for the whole period.
         time_zone: IANA name of the zone of the buckets.
@@ -73,7 +73,7 @@ class Question:
     since: Edge | None = None
     until: Edge | None = None
     as_of: Edge | None = None
-    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    filters: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     without: tuple[Mapping[str, str], ...] = ()
     grain: Grain | Literal[""] = ""
     time_zone: str = "UTC"
@@ -150,9 +150,9 @@ def edge(word: str, zone: str, *, end: bool = False, reporting_zone: str = "") -
             instant = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
         else:
             instant = datetime.fromisoformat(word)
-        if instant.tzinfo is None or not 1970 < instant.year < 2200:
+        if instant.tzinfo is None or not 1970 <= instant.year < 2200:
             raise BadInput(_not_a_time(word))
-        return edge_at(_ns(instant), reporting_zone or zone)
+        return edge_at(max(_ns(instant), 0), reporting_zone or zone)
     except (ValueError, OverflowError) as error:
         raise BadInput(_not_a_time(word)) from error
 
@@ -307,8 +307,9 @@ def _filters(question: Question, parameters: dict[str, object]) -> list[str]:
     conditions = []
     for place, (name, values) in enumerate(question.filters.items()):
         expression = _expression(name, f"filter_{place}", parameters)
-        if len(values) == 1:
-            parameters[f"filter_{place}"] = values[0]
+        only = values if isinstance(values, str) else values[0] if len(values) == 1 else None
+        if only is not None:
+            parameters[f"filter_{place}"] = only
             conditions.append(f"{expression} = {{filter_{place}:String}}")
         else:
             parameters[f"filter_{place}"] = list(values)
