@@ -9,10 +9,11 @@ cut to fit.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
-from otel_costattr.model import Unit, Usage
+from otel_costattr.model import MAX_COUNT, Unit, Usage
 from otel_costattr.usage.numbers import BAD, count
+from otel_costattr.usage.records import QuickUsage
 
 Convention = Literal["inclusive", "exclusive"]
 
@@ -154,7 +155,9 @@ def leaves(
             leaf.put(slot, number, claims.sources[slot])  # type: ignore[arg-type]
     if not leaf.counts:
         return None, ("no_usage",)
-    return Usage(counts=leaf.counts, sources=leaf.sources), tuple(reasons)
+    if max(leaf.counts.values()) > MAX_COUNT:
+        return None, ("bad_usage",)
+    return cast("Usage", QuickUsage(leaf.counts, leaf.sources)), tuple(reasons)
 
 
 @dataclass(slots=True)

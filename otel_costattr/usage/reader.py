@@ -12,6 +12,7 @@ from otel_costattr.usage.conventions import Conventions, convention_of
 from otel_costattr.usage.keys import CALLS, COMMON, SLOTS, SUMS, WITHOUT_OUTPUT, Field, Keys
 from otel_costattr.usage.numbers import usd
 from otel_costattr.usage.objects import dig, parse
+from otel_costattr.usage.records import QuickCall
 from otel_costattr.usage.shapes import iterations, read_object
 from otel_costattr.usage.vendors import vendor
 
@@ -35,7 +36,6 @@ class Reading:
         claims: Its counts.
         role: Call or sum; None for neither.
         version: The emitter's version.
-        reasons: Keys of `REASONS`.
     """
 
     span: Span
@@ -43,7 +43,6 @@ class Reading:
     claims: Claims
     role: Role | None
     version: str
-    reasons: list[str] = field(default_factory=list)
 
     def text(self, name: Field) -> str:
         """Answer a field as text, `''` where it is absent or no text."""
@@ -213,65 +212,63 @@ _OWN_CONVENTION: Final = frozenset(
 def _call(
     dialect: Dialect, reading: Reading, conventions: Conventions, others: tuple[ModelUsage, ...]
 ) -> ModelCall | None:
-    span, fields = reading.span, reading.fields
-    provider, request = reading.text("provider"), reading.text("request_model")
-    response = reading.text("response_model")
-    whose = vendor(provider, response or request)
-    convention = None
-    if reading.claims.cached and reading.claims.convention is None:
-        convention = convention_of(conventions, span.scope_name, reading.version, whose)
-    usage, reasons = leaves(
-        reading.claims, convention=convention, residual_is_output=whose == "google"
-    )
+    texts = _texts(reading.fields)
+    usage, reasons = _usage(reading, texts, conventions)
     if reading.role == "aggregate":
-        if usage is None and reasons != ("bad_usage",):
+        if usage is None and reasons != _BAD:
             return None
         reasons = ("wrapper_sum", *reasons)
-    elif usage is not None:
-        reasons = (*reasons, *_how_complete(reading, usage))
-    cost = fields.get("cost")
+    elif usage is not None and _cut_short(reading, texts, usage):
+        reasons = (*reasons, "aborted")
+    cost = reading.fields.get("cost")
     amount = usd(cost[2]) if cost else None
-    return ModelCall(
-        role=cast("Role", reading.role),
-        emitter=dialect.name,
-        operation=reading.text("operation").lower(),
-        provider=provider.lower(),
-        server_address=reading.text("server_address"),
-        request_model=request,
-        response_model=response,
-        response_id=reading.text("response_id"),
-        requested_service_tier=reading.text("requested_service_tier").lower(),
-        service_tier=reading.text("service_tier").lower(),
-        region=reading.text("region").lower(),
-        speed=reading.text("speed").lower(),
-        usage=usage,
-        other_models=others,
-        reported_cost_usd=amount,
-        reported_by=cost[1] if cost and amount is not None else "",
-        error_type=_error_type(reading),
-        reasons=(*reasons, *reading.reasons) if reading.reasons else reasons,
+    made = QuickCall(
+        cast("Role", reading.role),
+        dialect.name,
+        texts,
+        texts.get("error_type") or ("error" if reading.span.failed else ""),
+        usage,
+        others,
+        amount,
+        cost[1] if cost and amount is not None else "",
+        reasons,
     )
+    return cast("ModelCall", made)
 
 
-def _error_type(reading: Reading) -> str:
-    found = reading.text("error_type")
-    return found or ("error" if reading.span.failed else "")
+_BAD: Final = ("bad_usage",)
 
 
-def _how_complete(reading: Reading, usage: Usage) -> tuple[str, ...]:
+def _texts(fields: Fields) -> dict[str, str]:
+    return {
+        name: found[2].strip()
+        for name, found in fields.items()
+        if isinstance(found[2], str) and len(found[2]) <= MAX_TEXT
+    }
+
+
+def _usage(
+    reading: Reading, texts: Mapping[str, str], conventions: Conventions
+) -> tuple[Usage | None, tuple[str, ...]]:
+    model = texts.get("response_model") or texts.get("request_model", "")
+    whose = vendor(texts.get("provider", ""), model)
+    convention = None
+    if reading.claims.convention is None and reading.claims.cached:
+        convention = convention_of(conventions, reading.span.scope_name, reading.version, whose)
+    return leaves(reading.claims, convention=convention, residual_is_output=whose == "google")
+
+
+def _cut_short(reading: Reading, texts: Mapping[str, str], usage: Usage) -> bool:
     """Tell a stream that ended early from a call that was counted to its end."""
-    if reading.text("operation").lower() in WITHOUT_OUTPUT:
-        return ()
-    if reading.span.failed or "error_type" in reading.fields:
-        return ("aborted",)
-    if "finish" in reading.fields:
-        return ()
-    output = usage.output_total
-    streamed = truth(reading.fields.get("stream"))
+    fields = reading.fields
+    if texts.get("operation", "").lower() in WITHOUT_OUTPUT:
+        return False
+    if reading.span.failed or "error_type" in fields:
+        return True
+    if "finish" in fields or not truth(fields.get("stream")):
+        return False
     claimed = reading.claims.counts
-    if "output" not in claimed and "output_text" not in claimed:
-        return ("aborted",) if streamed else ()
-    return ("aborted",) if streamed and output <= 1 else ()
+    return ("output" not in claimed and "output_text" not in claimed) or usage.output_total <= 1
 
 
 def truth(found: tuple[int, str, AttributeValue] | None) -> bool:
