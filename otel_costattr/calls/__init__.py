@@ -3,13 +3,17 @@
 `recognise` is pure: a set of (span, call) pairs goes in, one verdict a pair comes out, the same
 for every order of the pairs. A collector that sees telemetry in pieces keeps pairs for a settle
 window, calls `recognise` with what it remembers of earlier windows, and remembers `keys_of` each
-call that counted for as long as late copies may come (24 hours).
+call that counted for as long as late copies may come (24 hours):
+
+    verdicts = recognise(pairs, links=links, known=known)
+    ...book them: `amends` and `reverses` are pairs...
+    known.update(remember(verdicts, links=links, known=known))
 """
 
 from __future__ import annotations
 
 from otel_costattr.calls.candidates import Links, links_of
-from otel_costattr.calls.memory import Counted, counted, keys_of
+from otel_costattr.calls.memory import Counted, counted, keys_of, remember
 from otel_costattr.calls.preview import PreviewRecogniser
 from otel_costattr.calls.verdicts import Verdict, recognise
 
@@ -22,4 +26,5 @@ __all__ = [
     "keys_of",
     "links_of",
     "recognise",
+    "remember",
 ]

@@ -76,6 +76,9 @@ class Candidate:
         return "" if len(identity) < MIN_ID or identity.isdigit() else identity
 
 
+STREAM_EMITTERS: Final = frozenset({"logfire"})
+"""Emitters that write the counts of a stream on a record of their own."""
+
 MIN_ID: Final = 8
 """Shorter response ids are counters, not identities."""
 
@@ -89,7 +92,7 @@ def candidate(span: Span, call: ModelCall) -> Candidate:
     if span.signal != "span" or not span.span_id:
         key = f"{ref}:{span.signal}:{span.name}:{span.start_ns}:{call.response_id}:{totals}"
     begin, end, tail = span.start_ns, max(span.start_ns, span.end_ns), False
-    if call.emitter == "logfire" and span.attributes.get("logfire.span_type") == "log":
+    if call.emitter in STREAM_EMITTERS and span.attributes.get("logfire.span_type") == "log":
         begin, tail = begin - _duration_ns(span), True
     elif span.signal == "log":
         begin -= _duration_ns(span)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Final
 
 from otel_costattr.calls.candidates import candidate
-from otel_costattr.calls.memory import Counted, counted, keys_of
+from otel_costattr.calls.memory import Counted, remember
 from otel_costattr.calls.verdicts import Verdict, recognise
 from otel_costattr.model import ModelCall, Span
 
@@ -42,21 +42,13 @@ class PreviewRecogniser:
         """
         self._forget(span.end_ns - LIFETIME_NS)
         item = candidate(span, call)
-        verdict = recognise(
-            ((span, call),), links={item.ref: f"{span.trace_id}:{span.parent_span_id}"},
-            known=self._keys,
-        )[0]  # fmt: skip
-        if verdict.kind == "counts":
-            known = counted(span, verdict.call, scopes=verdict.scopes)
-        else:
-            known = self._keys.get(f"s:{verdict.duplicate_of}") or counted(span, call)
-        for key in keys_of(span, verdict.call):
-            if verdict.kind == "counts" or key not in self._keys:
-                self._keys[key] = known
+        links = {item.ref: f"{span.trace_id}:{span.parent_span_id}"} if span.parent_span_id else {}
+        verdicts = recognise(((span, call),), links=links, known=self._keys)
+        self._keys.update(remember(verdicts, links=links, known=self._keys))
         while len(self._keys) > self._max_keys:
             self._keys.popitem(last=False)
         self.passed(span)
-        return verdict
+        return verdicts[0]
 
     def passed(self, span: Span) -> None:
         """Note that a span which is no call has ended, so that wrappers above it know their calls.

@@ -11,7 +11,14 @@ from otel_costattr.calls import rules
 from otel_costattr.calls.ancestry import depths, join_families
 from otel_costattr.calls.candidates import Candidate, Links, ancestors, candidate, links_of
 from otel_costattr.calls.groups import Groups
-from otel_costattr.calls.memory import Counted, response_key, same_time, time_keys
+from otel_costattr.calls.memory import (
+    Counted,
+    response_key,
+    same_stream,
+    same_time,
+    stream_keys,
+    time_keys,
+)
 from otel_costattr.calls.merge import best, detail, merged
 from otel_costattr.calls.sums import Sum, settle
 from otel_costattr.model import ModelCall, Span
@@ -153,7 +160,7 @@ class _Decision:
                 found[member] = Verdict(
                     span=member.span,
                     call=call,
-                    kind="counts",
+                    kind="sum" if self._late_sum(winner) else "counts",
                     rule=self._groups.rule(member),
                     scopes=scopes,
                     reverses=self._reversed(members),
@@ -176,6 +183,7 @@ class _Decision:
         looks: tuple[tuple[str, Callable[[Candidate], Counted | None]], ...] = (
             ("same_span", lambda member: known.get(f"s:{member.key}")),
             ("response_id", lambda member: known.get(response_key(member))),
+            ("stream_end", self._known_stream),
             ("ancestry", self._known_family),
             ("time", self._known_in_time),
         )
@@ -190,23 +198,31 @@ class _Decision:
         hits = (self._known.get(key) for key in time_keys(member))
         return next((hit for hit in hits if hit is not None and same_time(member, hit)), None)
 
+    def _known_stream(self, member: Candidate) -> Counted | None:
+        hits = (self._known.get(key) for key in stream_keys(member))
+        return next((hit for hit in hits if hit is not None and same_stream(member, hit)), None)
+
     def _known_family(self, member: Candidate) -> Counted | None:
         """Find a remembered call right above or below a late one."""
         over = known_above(member, self._links, self._known)
-        under = self._known.get(f"a:{member.ref}") if member.span.signal == "span" else None
-        for hit in (over, under):
-            if (
-                hit is not None
-                and hit.role == "call"
-                and member.span.scope_name not in hit.scopes
-                and (
-                    member.totals is None
-                    or hit.totals is None
-                    or rules.alike(member.totals, hit.totals)
-                )
-            ):
+        for hit in (over, self._known_below(member)):
+            if hit is not None and hit.role == "call" and _one_family(member, hit):
                 return hit
         return None
+
+    def _known_below(self, member: Candidate) -> Counted | None:
+        return self._known.get(f"a:{member.ref}") if member.span.signal == "span" else None
+
+    def _late_sum(self, winner: Candidate) -> bool:
+        """Whether a late call with more than a remembered one below it wraps several."""
+        hit = self._known_below(winner)
+        return (
+            hit is not None
+            and not winner.response_id
+            and winner.totals is not None
+            and hit.totals is not None
+            and winner.totals[0] > hit.totals[0]
+        )
 
     def _reversed(self, members: Sequence[Candidate]) -> str:
         for member in members:
@@ -275,6 +291,15 @@ def known_above(item: Candidate, links: Links, known: Mapping[str, Counted]) -> 
         if hit is not None:
             return hit
     return None
+
+
+def _one_family(member: Candidate, hit: Counted) -> bool:
+    """Whether a late call right above or below a remembered one can be the same call."""
+    counted = member.totals is not None and hit.totals is not None
+    alike = member.totals is None or hit.totals is None or rules.alike(member.totals, hit.totals)
+    if member.response_id and hit.response_id and member.response_id != hit.response_id:
+        return counted and alike and member.span.scope_name not in hit.scopes
+    return alike
 
 
 def _better(call: ModelCall, earlier: Counted) -> bool:
