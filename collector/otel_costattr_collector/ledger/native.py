@@ -19,7 +19,7 @@ from otel_costattr.errors import BadInput
 Values: TypeAlias = Sequence[Any]
 Encode: TypeAlias = Callable[[Values], bytes]
 
-_EXACT: Final = Context(prec=60)
+_scaleb: Final = Context(prec=60).scaleb
 _LOW_CARDINALITY_VERSION: Final = struct.pack("<Q", 1)
 _NEW_DICTIONARY: Final = 1 << 9 | 1 << 10
 _SHORT: Final = tuple(bytes([length]) for length in range(128))
@@ -103,7 +103,9 @@ def _numbers(code: str) -> Encode:
 
 
 def _constant(values: Values) -> bool:
-    return bool(values) and values.count(values[0]) == len(values)
+    if not values or values[0] != values[-1]:
+        return False
+    return values.count(values[0]) == len(values)
 
 
 def _strings(values: Values) -> bytes:
@@ -125,9 +127,9 @@ def _decimals(values: Values) -> bytes:
 
 
 def _pico(amount: Decimal) -> bytes:
-    scaled = _EXACT.scaleb(amount, 12)
+    scaled = _scaleb(amount, 12)
     number = int(scaled)
-    if number != scaled:
+    if scaled != number:
         raise ValueError(f"{amount} has more than 12 decimals")
     return number.to_bytes(16, "little", signed=True)
 
