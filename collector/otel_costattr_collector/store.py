@@ -40,6 +40,7 @@ INSERT_SETTINGS: Final[Mapping[str, object]] = {
     "min_insert_block_size_bytes": 268_435_456,
     "max_insert_threads": 1,
     "parallel_view_processing": 0,
+    "wait_end_of_query": 1,
 }
 """Sent with each insert: how a block is cut is part of its identity, so a retry must not differ."""
 

@@ -37,7 +37,8 @@ PERMANENT: Final = {
 """Codes after which the same bytes fail for ever. Every other error may pass: a lock, a full disk,
 a memory limit, a missing right or table that an operator can give."""
 
-_LOCKED: Final = "Another server instance"
+_LOCKED: Final = ("Another server instance", "Error initializing EmbeddedServer")
+"""What chDB says of a folder that it cannot open; the lock itself it tells standard error only."""
 
 
 def translate(error: Exception, what: str) -> StoreError:
@@ -60,6 +61,9 @@ def _kind(error: Exception, code: int | None) -> type[StoreError]:
 
 def _message(error: Exception) -> str:
     text = str(error).strip() or type(error).__name__
-    if _LOCKED in text:
-        return "another process uses this data folder; chDB allows one: stop it, or ask its API"
+    if any(words in text for words in _LOCKED):
+        return (
+            "the engine cannot open this folder, most likely because another process uses it;"
+            f" chDB allows one: stop it, or ask its API ({text})"
+        )
     return text
