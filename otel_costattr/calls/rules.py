@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import Final
 
 from otel_costattr.calls.candidates import Candidate, Links, ancestors, compatible
@@ -56,12 +57,12 @@ def log_twins(groups: Groups, candidates: Sequence[Candidate]) -> None:
     """Join the two records of one call that one emitter writes, in its own and in common names."""
     pairs = []
     logs = sorted((c for c in candidates if c.span.signal == "log"), key=lambda c: c.rank)
-    for one, other in _near(logs):
+    for one, other in _ending_together(logs):
         same = one.span.scope_name == other.span.scope_name and one.ref == other.ref
         if (
             same
             and one.span.name != other.span.name
-            and abs(one.end_ns - other.end_ns) <= SLACK_NS
+            and (_contains(one, other) or _contains(other, one))
             and compatible(one.models, other.models)
             and one.totals is not None
             and other.totals is not None
@@ -78,10 +79,17 @@ def log_twins(groups: Groups, candidates: Sequence[Candidate]) -> None:
 
 def stream_ends(groups: Groups, candidates: Sequence[Candidate]) -> None:
     """Join the record of a stream's end, which has the counts, with the span that began it."""
-    starts = [c for c in candidates if not c.tail and c.totals is None and c.span.signal == "span"]
+    tails = [c for c in candidates if c.tail]
+    if not tails:
+        return
+    starts = _by_moment(
+        c for c in candidates if not c.tail and c.totals is None and c.span.signal == "span"
+    )
     pairs = []
-    for tail in (c for c in candidates if c.tail):
-        for start in starts:
+    for tail in tails:
+        moment = tail.begin_ns // SLACK_NS
+        close = {s for near in (moment - 1, moment, moment + 1) for s in starts.get(near, ())}
+        for start in close:
             if start.span.scope_name != tail.span.scope_name:
                 continue
             distance = min(abs(tail.begin_ns - start.end_ns), abs(tail.begin_ns - start.begin_ns))
@@ -103,7 +111,7 @@ def same_time(groups: Groups, candidates: Sequence[Candidate], links: Links) -> 
     """
     pairs = [
         (_distance(one, other), one, other)
-        for one, other in _near(candidates)
+        for one, other in _comparable(candidates)
         if _same_call_in_time(one, other)
     ]
     _take_nearest(groups, pairs, links, with_usage=True)
@@ -144,18 +152,75 @@ def _distance(one: Candidate, other: Candidate) -> int:
     return abs(one.begin_ns - other.begin_ns) + abs(one.end_ns - other.end_ns)
 
 
-def _near(candidates: Sequence[Candidate]) -> Iterable[tuple[Candidate, Candidate]]:
-    """Pair every two candidates of which one's interval contains the other's."""
-    ordered = sorted(candidates, key=lambda c: (c.begin_ns, c.rank))
-    open_ones: list[Candidate] = []
-    for item in ordered:
-        open_ones = [c for c in open_ones if c.end_ns + SLACK_NS >= item.begin_ns]
-        for other in open_ones:
-            inside = item.end_ns <= other.end_ns + SLACK_NS
-            outside = item.begin_ns <= other.begin_ns + SLACK_NS and other.end_ns <= item.end_ns
-            if inside or outside:
-                yield other, item
-        open_ones.append(item)
+def _comparable(candidates: Sequence[Candidate]) -> Iterable[tuple[Candidate, Candidate]]:
+    """Pair what may be one call in time, without comparing each with each.
+
+    Two that carry counts must agree on the input, so they are looked for among equal inputs; one
+    that carries none is looked for among those that share a model.
+    """
+    counted: defaultdict[int, list[Candidate]] = defaultdict(list)
+    named: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for item in candidates:
+        if item.totals is not None:
+            counted[item.totals[0]].append(item)
+        for model in item.models:
+            named[model].append(item)
+    for items in counted.values():
+        if _scopes(items) > 1:
+            yield from _near(items)
+    for items in named.values():
+        if _scopes(items) > 1 and any(item.totals is None for item in items):
+            yield from _near(items, uncounted=True)
+
+
+def _scopes(items: Iterable[Candidate]) -> int:
+    return len({item.span.scope_name for item in items})
+
+
+def _near(
+    candidates: Sequence[Candidate], *, uncounted: bool = False
+) -> Iterable[tuple[Candidate, Candidate]]:
+    """Pair every two candidates of which one's interval contains the other's.
+
+    Args:
+        candidates: What to pair.
+        uncounted: Only pairs in which at least one carries no counts.
+    """
+    open_ones: dict[bool, list[tuple[int, int, Candidate]]] = {True: [], False: []}
+    for number, item in enumerate(sorted(candidates, key=lambda c: (c.begin_ns, c.rank))):
+        for heap in open_ones.values():
+            while heap and heap[0][0] + SLACK_NS < item.begin_ns:
+                heappop(heap)
+        has_counts = item.totals is not None
+        for theirs in (False, True):
+            if uncounted and has_counts and theirs:
+                continue
+            for _, _, other in open_ones[theirs]:
+                if _contains(other, item) or _contains(item, other):
+                    yield other, item
+        heappush(open_ones[has_counts], (item.end_ns, number, item))
+
+
+def _contains(one: Candidate, other: Candidate) -> bool:
+    """Whether the interval of `other` lies in that of `one`, give or take the slack."""
+    return one.begin_ns - SLACK_NS <= other.begin_ns and other.end_ns <= one.end_ns + SLACK_NS
+
+
+def _ending_together(logs: Sequence[Candidate]) -> Iterable[tuple[Candidate, Candidate]]:
+    ordered = sorted(logs, key=lambda c: (c.end_ns, c.rank))
+    for number, item in enumerate(ordered):
+        for before in range(number - 1, -1, -1):
+            if item.end_ns - ordered[before].end_ns > SLACK_NS:
+                break
+            yield ordered[before], item
+
+
+def _by_moment(items: Iterable[Candidate]) -> Mapping[int, list[Candidate]]:
+    found: defaultdict[int, list[Candidate]] = defaultdict(list)
+    for item in items:
+        for moment in {item.begin_ns // SLACK_NS, item.end_ns // SLACK_NS}:
+            found[moment].append(item)
+    return found
 
 
 def alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
