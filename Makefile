@@ -10,7 +10,7 @@ PART   ?=
 ENVIRONMENTS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test bench lint types format
+.PHONY: help setup demo serve test interop bench lint types format
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,9 +30,12 @@ serve: $(VENV)/.ready ## run the collector with its data in ./var
 	$(BIN)/costattr serve --data var
 
 test: lint types $(ENVIRONMENTS) ## lint, types, every test, coverage
-	$(BIN)/pytest -n 2 -m 'not nightly' --cov --cov-report=
+	$(BIN)/pytest -n 2 -m 'not nightly and not interop' --cov --cov-report=
 	$(BIN)/coverage report --include 'otel_costattr/*' --fail-under 100
 	$(BIN)/coverage report --include 'collector/*' --fail-under 95
+
+interop: $(VENV)/.ready ## other people's software against ours; needs Go
+	$(BIN)/pytest -m interop tests/interop
 
 bench: $(VENV)/.ready ## measure; PART=pricing for one part
 	PYTHONPATH=tests $(BIN)/python -m bench $(PART)
