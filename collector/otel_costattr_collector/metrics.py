@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -21,7 +22,10 @@ class Metrics:
         rejected: Malformed ones, by reason; their neighbours went on.
         trimmed: Parts of good spans that limits removed, by limit.
         data_points: Metric data points that were accepted.
-        lines: Ledger lines that were inserted, by status.
+        resent: Spans that had been taken before.
+        assessed: Spans that were assessed, by status.
+        late: Spans that change a call that was counted before, by kind.
+        lines: Ledger lines that were inserted.
         inserts: Inserts by outcome.
         insert_seconds: How long an insert took.
         waiting: Requests between decoding and acknowledgement.
@@ -68,7 +72,23 @@ class Metrics:
         self.lines = Counter(
             "costattr_ledger_lines",
             "Ledger lines that were inserted.",
+            registry=self.registry,
+        )
+        self.resent = Counter(
+            "costattr_resent_spans",
+            "Spans that had been taken before.",
+            registry=self.registry,
+        )
+        self.assessed = Counter(
+            "costattr_assessed",
+            "Spans that were assessed, by status.",
             ["status"],
+            registry=self.registry,
+        )
+        self.late = Counter(
+            "costattr_late_spans",
+            "Spans that change a call that was counted before, by kind.",
+            ["kind"],
             registry=self.registry,
         )
         self.inserts = Counter(
@@ -92,6 +112,16 @@ class Metrics:
             registry=self.registry,
             buckets=_SECONDS,
         )
+
+    def watch(self, name: str, description: str, read: Callable[[], float]) -> None:
+        """Show a figure that is read whenever somebody looks.
+
+        Args:
+            name: Without the prefix `costattr_`.
+            description: One sentence.
+            read: Gives the figure.
+        """
+        Gauge(f"costattr_{name}", description, registry=self.registry).set_function(read)
 
     def page(self) -> bytes:
         """Return everything in Prometheus' text format, for content type `CONTENT_TYPE`."""

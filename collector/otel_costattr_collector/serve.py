@@ -6,10 +6,12 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from grpc.aio import Server as GrpcServer
+
 from otel_costattr.errors import BadSettings
-from otel_costattr.pricing import shipped_book
 from otel_costattr.usage import is_genai
 
 from .access import KEYS_FILE, Gate, refuse_open_binding
@@ -17,8 +19,9 @@ from .access.binding import is_loopback
 from .access.tls import tls_files
 from .api import create_api
 from .codec import Decoder, Limits
-from .ingest import GroupCommit, Receiver, Submission
-from .ingest.writer import Writer
+from .ingest import Receiver
+from .ingest.pipeline import Pipeline
+from .ingest.setup import Ingest, open_ingest
 from .metrics import Metrics
 from .operations import with_metrics
 from .otlp_grpc import create_grpc_server
@@ -98,49 +101,33 @@ class Service:
         self._settings: Final = settings
         self._state = "starting"
         self._tls: Final = tls_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
-        gate = self._gate = open_gate(settings)
+        self._gate: Final = open_gate(settings)
         self.metrics: Final = Metrics()
         self.store: Final = open_store(settings)
-        writer = Writer(store=self.store, book=shipped_book(), metrics=self.metrics)
-        self._commits: Final[GroupCommit[Submission]] = GroupCommit(
-            writer.write,
-            name="write",
-            max_waiting=settings.max_waiting_spans,
-            max_group=20_000,
-        )
-        self._receiver: Final = Receiver(
-            decoder=Decoder(wanted=is_genai, limits=_limits(settings)),
-            keep=self._commits.submit,
-            gate=gate,
-            metrics=self.metrics,
-            max_body_bytes=settings.max_body_bytes,
-            max_decompressed_bytes=settings.max_decompressed_bytes,
-            max_waiting_bytes=settings.max_waiting_bytes,
-        )
-        hint = settings.retry_after_seconds
-        grace = settings.shutdown_seconds
-        api = create_api(self.store, ready=self._not_ready, gate=gate)
         self._api: Final = AsgiServer(
-            with_metrics(api, self.metrics),
+            with_metrics(
+                create_api(self.store, ready=self._not_ready, gate=self._gate), self.metrics
+            ),
             listen(settings.host, settings.api_port, name="api_port"),
-            grace_seconds=grace,
+            grace_seconds=settings.shutdown_seconds,
             tls=self._tls,
         )
-        self._http: Final = AsgiServer(
-            create_http_app(self._receiver, retry_after_seconds=hint),
-            listen(settings.host, settings.http_port, name="http_port"),
-            grace_seconds=grace,
-            tls=self._tls,
-        )
-        self._grpc: Final = create_grpc_server(self._receiver, retry_after_seconds=hint)
-        self._grpc_port = 0
+        self._http_socket: Final = listen(settings.host, settings.http_port, name="http_port")
         self._sql_socket: Final = sql_socket(settings)
         self._sql: AsgiServer | None = None
-        self._door: SqlDoor | None = None
+        self._sql_door: SqlDoor | None = None
+        self._doors: Doors | None = None
+        self._ingest: Ingest | None = None
 
     def urls(self) -> dict[str, str]:
         """Return where each port is reached, by name."""
-        ports = {"grpc": self._grpc_port, "http": self._http.port, "api": self._api.port}
+        if self._doors is None:
+            return {}
+        ports = {
+            "grpc": self._doors.grpc_port,
+            "http": self._doors.http.port,
+            "api": self._api.port,
+        }
         if self._sql is not None:
             ports["sql"] = self._sql.port
         scheme = "https" if self._tls else "http"
@@ -149,24 +136,30 @@ class Service:
         }
 
     async def start(self) -> None:
-        """Answer health first, bring the tables up to date, then take telemetry."""
-        self._grpc_port = self._bind_grpc()
+        """Answer health first, finish the last run, then take telemetry."""
         self._api.start()
-        applied = await asyncio.to_thread(self.store.migrate)
-        if applied:
-            _log.info("applied migrations: %s", ", ".join(applied))
-        await self._grpc.start()
-        self._http.start()
+        self._ingest = await asyncio.to_thread(
+            open_ingest, self._settings, self.store, self.metrics
+        )
+        self._ingest.pipeline.start()
+        self._doors = self._open_doors(self._ingest.pipeline)
+        await self._doors.grpc.start()
+        self._doors.http.start()
         await self._open_sql()
         self._state = ""
         _log.info("serving %s", ", ".join(f"{n} {url}" for n, url in self.urls().items()))
 
     async def stop(self) -> None:
-        """Take nothing more, answer open requests, write what they carried, close the store."""
+        """Take nothing more, answer open requests, bring what they carried to the ledger."""
         self._state = "stopping"
-        await asyncio.gather(self._grpc.stop(self._settings.shutdown_seconds), self._http.stop())
-        await self._commits.drain()
-        self._receiver.close()
+        grace = self._settings.shutdown_seconds
+        if self._doors is not None:
+            await asyncio.gather(self._doors.grpc.stop(grace), self._doors.http.stop())
+            self._doors.receiver.close()
+        self._http_socket.close()
+        if self._ingest is not None:
+            await self._ingest.pipeline.drain(timeout_s=grace)
+            self._ingest.close()
         await self._api.stop()
         await self._close_sql()
         await asyncio.to_thread(self.store.close)
@@ -177,14 +170,14 @@ class Service:
             return
         from .sql import SqlDoor  # noqa: PLC0415 - with a server chDB need not be installed
 
-        self._door = await asyncio.to_thread(
+        self._sql_door = await asyncio.to_thread(
             SqlDoor,
             engine_folder(self._settings),
             database=self.store.layout.database,
             gate=self._gate,
         )
         self._sql = AsgiServer(
-            self._door.app,
+            self._sql_door.app,
             self._sql_socket,
             grace_seconds=self._settings.shutdown_seconds,
             tls=self._tls,
@@ -194,21 +187,64 @@ class Service:
     async def _close_sql(self) -> None:
         if self._sql is not None:
             await self._sql.stop()
-        if self._door is not None:
-            self._door.close()
+        if self._sql_door is not None:
+            self._sql_door.close()
+
+    def _open_doors(self, pipeline: Pipeline) -> Doors:
+        settings = self._settings
+        receiver = Receiver(
+            decoder=Decoder(wanted=is_genai, limits=_limits(settings)),
+            keep=pipeline.submit,
+            gate=self._gate,
+            metrics=self.metrics,
+            max_body_bytes=settings.max_body_bytes,
+            max_decompressed_bytes=settings.max_decompressed_bytes,
+            max_waiting_bytes=settings.max_waiting_bytes,
+        )
+        hint = settings.retry_after_seconds
+        grpc_server = create_grpc_server(receiver, retry_after_seconds=hint)
+        http_server = AsgiServer(
+            create_http_app(receiver, retry_after_seconds=hint),
+            self._http_socket,
+            grace_seconds=settings.shutdown_seconds,
+            tls=self._tls,
+        )
+        return Doors(
+            receiver=receiver,
+            grpc=grpc_server,
+            grpc_port=self._bind_grpc(grpc_server),
+            http=http_server,
+        )
 
     def _not_ready(self) -> str:
         return self._state
 
-    def _bind_grpc(self) -> int:
-        host, port = self._settings.host, self._settings.grpc_port
+    def _bind_grpc(self, grpc_server: GrpcServer) -> int:
+        where = address(self._settings.host, self._settings.grpc_port)
         try:
             if self._tls:
-                credentials = self._tls.grpc_credentials()
-                return self._grpc.add_secure_port(address(host, port), credentials)
-            return self._grpc.add_insecure_port(address(host, port))
+                return grpc_server.add_secure_port(where, self._tls.grpc_credentials())
+            return grpc_server.add_insecure_port(where)
         except RuntimeError as error:
+            port, host = self._settings.grpc_port, self._settings.host
             raise BadSettings(f"grpc_port = {port}: cannot listen on {host}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """What takes telemetry.
+
+    Attributes:
+        receiver: Behind both.
+        grpc: The gRPC server.
+        grpc_port: Where it listens.
+        http: The HTTP server.
+    """
+
+    receiver: Receiver
+    grpc: GrpcServer
+    grpc_port: int
+    http: AsgiServer
 
 
 def _limits(settings: Settings) -> Limits:

@@ -131,7 +131,32 @@ class Settings(BaseModel):
         description="Bytes of requests in flight before a sender is told to slow down.",
     )
     max_waiting_spans: Count = Field(
-        default=100_000, description="Spans in flight before a sender is told to slow down."
+        default=100_000,
+        description="Spans waiting for the journal before a sender is told to slow down.",
+    )
+    max_settling_spans: Count = Field(
+        default=250_000,
+        description="Acknowledged spans waiting for the ledger before a sender is told so.",
+    )
+    journal_max_bytes: Count = Field(
+        default=4 * 1024 * _MIB,
+        description="Size of the journal, in bytes, at which a sender is told to slow down.",
+    )
+    journal_segment_bytes: Count = Field(
+        default=64 * _MIB, description="Size of one file of the journal, in bytes."
+    )
+    min_free_bytes: int = Field(
+        default=256 * _MIB,
+        ge=0,
+        description="Free bytes on the journal's disk below which spans are refused.",
+    )
+    remembered_spans: Count = Field(
+        default=4_000_000,
+        description="Spans of the last 24 hours that are recognised when they are sent again.",
+    )
+    remembered_calls: Count = Field(
+        default=100_000,
+        description="Calls that are recognised when another library tells of them later.",
     )
     retry_after_seconds: Annotated[int, Field(ge=1, le=300)] = Field(
         default=2, description="What a sender that is told to slow down should wait, in seconds."

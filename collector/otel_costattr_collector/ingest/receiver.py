@@ -31,11 +31,13 @@ class Submission:
         spans: What it carried, in order.
         received_ns: When it came, nanoseconds UTC.
         key_tenant: The tenant that the sender's key proves, or `''`.
+        again: Whether they were taken before and are tried again on purpose.
     """
 
     spans: tuple[Span, ...]
     received_ns: int
     key_tenant: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

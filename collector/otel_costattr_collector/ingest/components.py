@@ -1,0 +1,93 @@
+"""Sets of pending spans that have nothing to do with each other, so that each is decided alone.
+
+Recognition compares within a set; what no rule can join is put into different sets, which keeps
+the comparing short. Spans of different keys are never compared: nobody can make another one's
+call a duplicate.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Final
+
+from otel_costattr.model import INPUT_TOKEN_UNITS
+
+from .settling import SLACK_NS, Pending
+
+MAX_INSIDE: Final = 64
+"""In the time of a wrapper that ran beside more calls than this, other traces say nothing."""
+
+
+def components(items: Sequence[Pending]) -> list[list[Pending]]:
+    """Divide pending spans into sets that no rule of recognition joins.
+
+    Args:
+        items: Pending spans that say something of a call.
+    """
+    parent = list(range(len(items)))
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = parent[parent[place]]
+            place = parent[place]
+        return place
+
+    first: dict[Hashable, int] = {}
+    for place, item in enumerate(items):
+        for tie in _ties(item):
+            parent[root(place)] = root(first.setdefault(tie, place))
+    for places in (*_alike_in_time(items), *_inside_sums(items)):
+        for place in places:
+            parent[root(place)] = root(places[0])
+    found: dict[int, list[Pending]] = {}
+    for place, item in enumerate(items):
+        found.setdefault(root(place), []).append(item)
+    return list(found.values())
+
+
+def _ties(item: Pending) -> Iterable[Hashable]:
+    tenant, span, call = item.key_tenant, item.span, item.call
+    if span.trace_id:
+        yield tenant, "trace", span.trace_id
+    if call and call.response_id:
+        yield tenant, "response", call.response_id
+
+
+def _alike_in_time(items: Sequence[Pending]) -> Iterable[list[int]]:
+    """List the places that only time can join: the same count, seen by several scopes."""
+    by_count: dict[tuple[str, int | None], list[int]] = {}
+    for place, item in enumerate(items):
+        by_count.setdefault((item.key_tenant, _input_total(item)), []).append(place)
+    for (_, total), places in by_count.items():
+        if total is None or len({items[place].span.scope_name for place in places}) > 1:
+            yield places
+
+
+def _inside_sums(items: Sequence[Pending]) -> Iterable[list[int]]:
+    """List each wrapper's sum with the few calls inside its time, whose trace may be another."""
+    sums = [place for place, item in enumerate(items) if item.call and item.call.role != "call"]
+    if not sums:
+        return
+    ordered = sorted(range(len(items)), key=lambda place: items[place].span.start_ns)
+    starts = [items[place].span.start_ns for place in ordered]
+    for place in sums:
+        span = items[place].span
+        first = bisect_left(starts, span.start_ns - SLACK_NS)
+        last = bisect_right(starts, span.end_ns + SLACK_NS)
+        if last - first <= MAX_INSIDE:
+            inside = (
+                other
+                for other in ordered[first:last]
+                if items[other].span.end_ns <= span.end_ns + SLACK_NS
+                and items[other].key_tenant == items[place].key_tenant
+            )
+            yield [place, *inside]
+
+
+def _input_total(item: Pending) -> int | None:
+    usage = item.call.usage if item.call else None
+    if usage is None:
+        return None
+    counts = usage.counts
+    return sum([counts.get(unit, 0) for unit in INPUT_TOKEN_UNITS])

@@ -1,0 +1,131 @@
+"""From the journal's spans to its frozen blocks; runs on one thread."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+from .. import ledger
+from ..journal import FrozenRecord, Journal
+from ..ledger import Block
+from .assessor import Assessor
+from .parked import Parked
+from .settling import Pending, Settling
+
+MAX_SPANS: Final = 20_000
+"""Spans in one freeze: large enough for the engine, small enough for memory and latency."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Freezer:
+    """Lets spans settle, assesses them and records the blocks that they became.
+
+    Args:
+        journal: Holds the spans and takes the blocks.
+        settling: Where spans wait.
+        assessor: Makes their lines.
+        parked: Takes spans that nobody can assess.
+        clock: Nanoseconds UTC.
+        new_id: Gives 64 random bits for a batch.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        settling: Settling,
+        assessor: Assessor,
+        parked: Parked,
+        clock: Callable[[], int],
+        new_id: Callable[[], int] = lambda: secrets.randbits(64),
+    ) -> None:
+        self._journal: Final = journal
+        self._settling: Final = settling
+        self._assessor: Final = assessor
+        self._parked: Final = parked
+        self._clock: Final = clock
+        self._new_id: Final = new_id
+        self._arrived: Final[deque[list[Pending]]] = deque()
+        self._left: Final[dict[int, int]] = {}
+        self._unwritten: tuple[FrozenRecord, list[Pending]] | None = None
+
+    def arrive(self, items: list[Pending]) -> None:
+        """Take spans that are in the journal; from any thread, and it never waits."""
+        if items:
+            self._arrived.append(items)
+
+    def freeze(self, *, everything: bool = False) -> tuple[Sequence[Block], int]:
+        """Freeze what has settled and return its blocks and the segment that holds them.
+
+        Args:
+            everything: Whether to take what still waits, too.
+
+        Raises:
+            RetryableError: The journal cannot be written now; call again.
+        """
+        if self._unwritten is None:
+            self._admit()
+            now_ns = self._clock()
+            taken = self._settling.take(None if everything else now_ns, limit=MAX_SPANS)
+            if not taken:
+                return (), 0
+            blocks = self._blocks(taken, now_ns)
+            self._unwritten = (FrozenRecord(took=_took(taken), blocks=blocks), taken)
+        record, taken = self._unwritten
+        segment = self._journal.append([record])
+        self._unwritten = None
+        self._release(taken)
+        return record.blocks, segment
+
+    @property
+    def waiting(self) -> int:
+        """Spans that no block took yet."""
+        return len(self._settling) + sum(map(len, list(self._arrived)))
+
+    def _admit(self) -> None:
+        while self._arrived:
+            items = self._arrived.popleft()
+            for item in items:
+                self._left[item.number] = self._left.get(item.number, 0) + 1
+            self._settling.add(items)
+
+    def _blocks(self, taken: Sequence[Pending], now_ns: int) -> tuple[Block, ...]:
+        lines = self._lines(taken)
+        return tuple(
+            ledger.encode(group, batch_id=self._new_id(), recorded_ns=now_ns)
+            for group in ledger.split(lines)
+        )
+
+    def _lines(self, taken: Sequence[Pending]) -> Sequence[ledger.Line]:
+        try:
+            return self._assessor.lines(taken)
+        except Exception:  # noqa: BLE001 - one bad span must not hold up the others
+            _log.exception("%d spans cannot be assessed together: one by one", len(taken))
+        lines: list[ledger.Line] = []
+        for item in taken:
+            try:
+                lines += self._assessor.lines([item])
+            except Exception as error:  # noqa: BLE001 - likewise
+                _log.exception("span %s cannot be assessed: parked", item.span.span_id)
+                self._parked.add_span(
+                    item.span, item.key_tenant, f"{type(error).__name__}: {error}"
+                )
+        return lines
+
+    def _release(self, taken: Iterable[Pending]) -> None:
+        for item in taken:
+            self._left[item.number] -= 1
+            if not self._left[item.number]:
+                del self._left[item.number]
+                self._journal.release(item.segment)
+
+
+def _took(taken: Iterable[Pending]) -> Mapping[int, tuple[int, ...]]:
+    places: defaultdict[int, list[int]] = defaultdict(list)
+    for item in taken:
+        places[item.number].append(item.place)
+    return {number: tuple(found) for number, found in places.items()}

@@ -1,0 +1,180 @@
+"""The ingest path put together, and what the last run left finished first."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from otel_costattr.errors import PermanentError, RetryableError
+from otel_costattr.pricing import shipped_book
+from otel_costattr.usage import read
+
+from ..journal import Journal
+from ..metrics import Metrics
+from ..settings import Settings
+from ..store import Store
+from .assessor import Assessor
+from .freezer import Freezer
+from .inserter import Inserter
+from .memory import Memory
+from .parked import PARKED_FOLDER, Parked
+from .pipeline import Pipeline
+from .recovery import Marker, insert_frozen, load_seen, pending_again
+from .repair import Repairs
+from .seen import Seen
+from .settling import Settling
+
+JOURNAL_FOLDER: Final = "journal"
+_NS: Final = 10**9
+_LINKS_PER_CALL: Final = 2
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingest:
+    """The ingest path of a running service.
+
+    Attributes:
+        pipeline: Takes spans.
+        journal: Keeps them.
+        marker: Tells the next start how this run ended.
+    """
+
+    pipeline: Pipeline
+    journal: Journal
+    marker: Marker
+
+    def close(self) -> None:
+        """Close the journal and note that the run ended well."""
+        self.journal.close()
+        self.marker.clear()
+
+
+def open_ingest(settings: Settings, store: Store, metrics: Metrics) -> Ingest:
+    """Finish what the last run had frozen, bring the tables up to date, and return the path.
+
+    Args:
+        settings: What to do and where.
+        store: Where the ledger is.
+        metrics: Where everything is counted.
+
+    Raises:
+        StoreError: The tables cannot be brought up to date.
+        PermanentError: The journal's folder holds something else.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True)
+    journal = Journal(
+        settings.data / JOURNAL_FOLDER,
+        segment_bytes=settings.journal_segment_bytes,
+        max_bytes=settings.journal_max_bytes,
+        min_free_bytes=settings.min_free_bytes,
+    )
+    parked = Parked(settings.data / PARKED_FOLDER)
+    marker = Marker(settings.data)
+    finish_last_run(settings, store, journal, parked, marker)
+    marker.set()
+    applied = migrated(store)
+    if applied:
+        _log.info("applied migrations: %s", ", ".join(applied))
+    seen = Seen(settings.remembered_spans)
+    load_seen(store, seen, limit=settings.remembered_spans // 2)
+    pipeline = _pipeline(settings, store, metrics, journal, parked, seen)
+    return Ingest(pipeline=pipeline, journal=journal, marker=marker)
+
+
+def finish_last_run(
+    settings: Settings, store: Store, journal: Journal, parked: Parked, marker: Marker
+) -> None:
+    """Insert the blocks of the last run, under the schema that they were made for.
+
+    Raises:
+        StoreError: The engine refused a repair.
+    """
+    repairs = Repairs(settings.data / JOURNAL_FOLDER, store)
+    embedded = settings.clickhouse is None
+    if embedded and journal.state.blocks:
+        blocks = [block for block, _ in journal.state.blocks.values()]
+        repairs.repair(blocks, memory_was_lost=marker.memory_was_lost())
+    count = insert_frozen(
+        journal,
+        lambda block: store.insert(block, token=repairs.token_of(block)),
+        parked.add_block,
+    )
+    if count:
+        _log.info("%d blocks of the last run are in the ledger or parked", count)
+    repairs.finished()
+
+
+def migrated(store: Store) -> tuple[str, ...]:
+    """Bring the tables up to date, waiting for a server that does not answer yet.
+
+    Raises:
+        PermanentError: They cannot be.
+    """
+    delay = 0.5
+    while True:
+        try:
+            return store.migrate()
+        except PermanentError:
+            raise
+        except RetryableError as error:
+            if "another process" in str(error):
+                raise
+            _log.warning("the tables wait: %s", error)
+            time.sleep(delay)
+            delay = min(2 * delay, 30.0)
+
+
+def _pipeline(
+    settings: Settings,
+    store: Store,
+    metrics: Metrics,
+    journal: Journal,
+    parked: Parked,
+    seen: Seen,
+) -> Pipeline:
+    memory = Memory(
+        max_calls=settings.remembered_calls,
+        max_links=_LINKS_PER_CALL * settings.remembered_calls,
+    )
+    freezer = Freezer(
+        journal=journal,
+        settling=Settling(
+            settle_ns=round(settings.settle_seconds * _NS),
+            wrapper_settle_ns=round(settings.wrapper_settle_seconds * _NS),
+            read=read,
+        ),
+        assessor=Assessor(book=shipped_book(), metrics=metrics, memory=memory),
+        parked=parked,
+        clock=time.time_ns,
+    )
+    for items in pending_again(journal, seen):
+        freezer.arrive(items)
+    pipeline = Pipeline(
+        journal=journal,
+        seen=seen,
+        freezer=freezer,
+        inserter=Inserter(store=store, journal=journal, parked=parked, metrics=metrics),
+        parked=parked,
+        metrics=metrics,
+        max_waiting=settings.max_waiting_spans,
+        max_settling=settings.max_settling_spans,
+        settle_seconds=settings.settle_seconds,
+    )
+    watched = {
+        "settling_spans": ("Acknowledged spans that no block took yet.", "settling"),
+        "frozen_blocks": ("Blocks that are not in the ledger yet.", "frozen"),
+        "parked": ("Blocks and spans that were refused for good: somebody must look.", "parked"),
+        "journal_bytes": ("Size of the journal.", "journal_bytes"),
+    }
+    for name, (description, attribute) in watched.items():
+        metrics.watch(name, description, _reader(pipeline, attribute))
+    return pipeline
+
+
+def _reader(pipeline: Pipeline, attribute: str) -> Callable[[], float]:
+    return lambda: float(getattr(pipeline.statistics(), attribute))
