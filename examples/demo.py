@@ -14,10 +14,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
+
+import httpx
 
 EXAMPLES: Final = Path(__file__).parent
 COSTATTR: Final = Path(sys.executable).with_name("costattr")
@@ -44,7 +47,17 @@ def run_application(addresses: Mapping[str, str], openai: Mapping[str, str]) -> 
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": addresses["grpc"], **openai}
     command = [sys.executable, str(EXAMPLES / "support_desk.py")]
     subprocess.run(command, env=os.environ | environment, check=True)
+    wait_until_settled(addresses["api"])
     return addresses["api"]
+
+
+def wait_until_settled(api_url: str) -> None:
+    """Return once everything that was acknowledged is in the ledger."""
+    while True:
+        progress: dict[str, int] = httpx.get(f"{api_url}/v1/ingest").json()
+        if not any(progress[stage] for stage in ("waiting", "settling", "frozen")):
+            return
+        time.sleep(0.1)
 
 
 def report(api_url: str) -> None:

@@ -1,20 +1,41 @@
-"""Metrics on the API port, in front of the API itself."""
+"""How the service itself is doing, on the API port, in front of the API."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from .metrics import CONTENT_TYPE, Metrics
 
 
-def with_metrics(api: ASGIApp, metrics: Metrics) -> Starlette:
-    """Return an application with `GET /metrics`; all else goes to `api`."""
+def with_operations(
+    api: ASGIApp, *, metrics: Metrics, progress: Callable[[], Mapping[str, int]]
+) -> Starlette:
+    """Return an application with `GET /metrics` and `GET /v1/ingest`; all else goes to `api`.
 
-    async def show(_request: Request) -> Response:
+    Neither says anything of what was received but how much it was, so neither asks for a key.
+
+    Args:
+        api: Answers every other path.
+        metrics: What `/metrics` shows, in Prometheus' text format.
+        progress: What `/v1/ingest` shows: spans and blocks that are not in the ledger yet.
+    """
+
+    async def show_metrics(_request: Request) -> Response:
         return Response(metrics.page(), headers={"content-type": CONTENT_TYPE})
 
-    return Starlette(routes=[Route("/metrics", show), Mount("/", app=api)])
+    async def show_progress(_request: Request) -> Response:
+        return JSONResponse(dict(progress()))
+
+    return Starlette(
+        routes=[
+            Route("/metrics", show_metrics),
+            Route("/v1/ingest", show_progress),
+            Mount("/", app=api),
+        ]
+    )

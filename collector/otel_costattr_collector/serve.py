@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from grpc.aio import Server as GrpcServer
@@ -23,7 +23,7 @@ from .ingest import Receiver
 from .ingest.pipeline import Pipeline
 from .ingest.setup import Ingest, open_ingest
 from .metrics import Metrics
-from .operations import with_metrics
+from .operations import with_operations
 from .otlp_grpc import create_grpc_server
 from .otlp_http import create_http_app
 from .servers import AsgiServer, address, listen
@@ -105,8 +105,10 @@ class Service:
         self.metrics: Final = Metrics()
         self.store: Final = open_store(settings)
         self._api: Final = AsgiServer(
-            with_metrics(
-                create_api(self.store, ready=self._not_ready, gate=self._gate), self.metrics
+            with_operations(
+                create_api(self.store, ready=self._not_ready, gate=self._gate),
+                metrics=self.metrics,
+                progress=self._progress,
             ),
             listen(settings.host, settings.api_port, name="api_port"),
             grace_seconds=settings.shutdown_seconds,
@@ -215,6 +217,9 @@ class Service:
             grpc_port=self._bind_grpc(grpc_server),
             http=http_server,
         )
+
+    def _progress(self) -> dict[str, int]:
+        return asdict(self._ingest.pipeline.statistics()) if self._ingest else {}
 
     def _not_ready(self) -> str:
         return self._state

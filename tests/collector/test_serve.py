@@ -136,6 +136,9 @@ def test_it_says_when_it_is_ready_and_counts_what_it_did(tmp_path: Path) -> None
         assert served.get("/healthz").status_code == 200
         assert served.get("/readyz").status_code == 200
         assert 'costattr_received_total{signal="traces"} 2.0' in served.get("/metrics").text
+        assert served.get("/v1/ingest").json().keys() == {
+            *("waiting", "settling", "frozen", "parked", "journal_bytes"),
+        }
 
 
 @pytest.mark.parametrize(

@@ -51,11 +51,15 @@ class Freezer:
         self._new_id: Final = new_id
         self._arrived: Final[deque[list[Pending]]] = deque()
         self._left: Final[dict[int, int]] = {}
+        self._came = 0
+        self._went = 0
+        self._in_hand = 0
         self._unwritten: tuple[FrozenRecord, list[Pending]] | None = None
 
     def arrive(self, items: list[Pending]) -> None:
         """Take spans that are in the journal; from any thread, and it never waits."""
         if items:
+            self._came += len(items)
             self._arrived.append(items)
 
     def freeze(self, *, everything: bool = False) -> tuple[Sequence[Block], int]:
@@ -67,6 +71,8 @@ class Freezer:
         Raises:
             RetryableError: The journal cannot be written now; call again.
         """
+        self._went += self._in_hand
+        self._in_hand = 0
         if self._unwritten is None:
             self._admit()
             now_ns = self._clock()
@@ -78,13 +84,14 @@ class Freezer:
         record, taken = self._unwritten
         segment = self._journal.append([record])
         self._unwritten = None
+        self._in_hand = len(taken)
         self._release(taken)
         return record.blocks, segment
 
     @property
     def waiting(self) -> int:
-        """Spans that no block took yet."""
-        return len(self._settling) + sum(map(len, list(self._arrived)))
+        """Spans that no block took yet, and those of the blocks that `freeze` returned last."""
+        return self._came - self._went
 
     def _admit(self) -> None:
         while self._arrived:
