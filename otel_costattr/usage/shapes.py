@@ -45,6 +45,8 @@ _OPENAI_CHAT: Final[tuple[tuple[Slot, Path], ...]] = (
     ("reasoning", ("reasoning_tokens",)),
     ("output_audio", ("completion_tokens_details", "audio_tokens")),
     ("output_image", ("completion_tokens_details", "image_tokens")),
+    ("web_search", ("server_tool_use", "web_search_requests")),
+    ("web_fetch", ("server_tool_use", "web_fetch_requests")),
 )
 _OPENAI_RESPONSES: Final[tuple[tuple[Slot, Path], ...]] = (
     ("input", ("input_tokens",)),
