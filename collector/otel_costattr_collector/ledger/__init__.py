@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from otel_costattr_collector.ledger.amend import (
+    amendment_of,
+    from_row,
+    reversal_of,
+    select_list,
+)
 from otel_costattr_collector.ledger.blocks import (
     MAX_MONTHS,
     MAX_ROWS,
@@ -19,10 +25,14 @@ __all__ = [
     "Block",
     "Column",
     "Line",
+    "amendment_of",
     "as_mapping",
     "encode",
+    "from_row",
     "lines_of",
     "lines_of_all",
+    "reversal_of",
+    "select_list",
     "span_key_of",
     "split",
 ]

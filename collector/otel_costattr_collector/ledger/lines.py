@@ -89,9 +89,9 @@ def _content_key(assessment: Assessment) -> str:
     return f"{span.signal}:{_digest('content', *content)}"
 
 
-def line_id_of(arrived: str, place: int, entry: str = "call", cause: str = "") -> str:
-    """Identify a line by what arrived, its place in the response and why it was booked."""
-    return _digest("line", arrived, str(place), entry, cause)
+def line_id_of(arrived: str, place: int) -> str:
+    """Identify a line by what arrived and its place in the response."""
+    return _digest("line", arrived, str(place))
 
 
 def _digest(*parts: str) -> str:
