@@ -7,7 +7,7 @@ KEEP   ?=
 PART   ?=
 
 # Environments beside .venv that tests drive by subprocess.
-ENVIRONMENTS :=
+ENVIRONMENTS := .envs/peers/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test interop bench lint types format
@@ -21,6 +21,12 @@ $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	$(UV) pip install --quiet --python $(BIN)/python --editable '.[dev]'
+	@touch $@
+
+# The libraries whose prices ours are held against; 1.106.2 is what the guide compares.
+.envs/peers/.ready: $(VENV)/.ready
+	$(UV) venv --quiet --clear --python $(BIN)/python .envs/peers
+	$(UV) pip install --quiet --python .envs/peers/bin/python litellm==1.106.2 genai-prices==0.2.3
 	@touch $@
 
 demo: $(VENV)/.ready ## run the main job and print what each tenant cost; KEEP=1 leaves it serving

@@ -20,7 +20,7 @@ from otel_costattr.pricing.bounds import bounds
 from otel_costattr.pricing.entries import PER, TOKEN_UNITS, Entry
 from otel_costattr.pricing.exact import EXACT, amount_usd
 from otel_costattr.pricing.matching import Asked, Match, match
-from otel_costattr.pricing.plans import Cell, Cells, Plan, compile_plan
+from otel_costattr.pricing.plans import Cells, Plan, compile_plan
 from otel_costattr.pricing.providers import region_of_host
 from otel_costattr.pricing.records import QuickLine, QuickPrice
 from otel_costattr.pricing.spelling import canonical
@@ -184,8 +184,9 @@ def _sum(
     plan: Plan,
 ) -> Price:
     cells = plan.cells(_input_total(counts), at_ns) if plan.stepped else plan.bands[0].cells
+    least = plan.entry.minimums
     assumed = call.reasons + plan.assumed + found.assumed
-    lines = []
+    lines: list[QuickLine] = []
     total = _ZERO
     for unit, count in counts.items():
         if not count:
@@ -195,23 +196,26 @@ def _sum(
             if _costs_nothing(unit, counts, cells):
                 continue
             return _unpriced(call, found, counts, at_ns, book, plan=plan)
-        line = _line(unit, count, cell, plan.entry.minimums)
-        lines.append(line)
-        total = _add(total, line.amount_usd)
-        if cell.assumed and cell.assumed not in assumed:
-            assumed = (*assumed, cell.assumed)
+        rate_usd, per, list_rate_usd, one_usd, takes_for_granted = cell
+        if least:
+            count = max(count, least.get(unit, 0))  # noqa: PLW2901 - what is billed
+        amount = _multiply(one_usd, count) if one_usd else amount_usd(count, rate_usd, per)
+        lines.append(QuickLine(unit, count, rate_usd, per, amount, list_rate_usd))
+        total = _add(total, amount)
+        if takes_for_granted and takes_for_granted not in assumed:
+            assumed = (*assumed, takes_for_granted)
     if not lines:
         return _unpriced(call, found, counts, at_ns, book)
-    fee = cells.get("requests")
-    if fee is not None and "requests" not in counts:
-        lines.append(_line("requests", 1, fee, plan.entry.minimums))
-        total = _add(total, lines[-1].amount_usd)
+    if plan.fee is not None and "requests" not in counts:
+        lines.append(plan.fee)
+        total = _add(total, plan.fee.amount_usd)
+    items = cast("tuple[LineItem, ...]", tuple(lines))
     made = QuickPrice(
         "estimated" if assumed else "priced",
         assumed,
-        tuple(lines),
+        items,
         total,
-        total if plan.listed else _listed(lines),
+        total if plan.listed else _listed(items),
         found.match.provider,
         plan.entry,
         book.version,
@@ -222,14 +226,6 @@ def _sum(
 
 def _input_total(counts: Mapping[Unit, int]) -> int:
     return sum(count for unit, count in counts.items() if unit in _INPUT_TOKENS)
-
-
-def _line(unit: Unit, count: int, cell: Cell, minimums: Mapping[Unit, int]) -> LineItem:
-    rate_usd, per, list_rate_usd, one_usd, _ = cell
-    if minimums and unit in minimums:
-        count = max(count, minimums[unit])
-    amount = amount_usd(count, rate_usd, per) if one_usd is None else _multiply(one_usd, count)
-    return cast("LineItem", QuickLine(unit, count, rate_usd, per, amount, list_rate_usd))
 
 
 def _listed(lines: Iterable[LineItem]) -> Decimal:

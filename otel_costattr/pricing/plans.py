@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from otel_costattr.model import Unit
 from otel_costattr.pricing.contract import Contract
 from otel_costattr.pricing.entries import PER, TOKEN_UNITS, Entry, Rate, Rates, Variant, Window
-from otel_costattr.pricing.exact import EXACT, SHIFTS
+from otel_costattr.pricing.exact import EXACT, SHIFTS, amount_usd
+from otel_costattr.pricing.records import QuickLine
 
 TIERS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -118,6 +119,7 @@ class Plan:
         listed: Whether contract and published rates are the same.
         rule: How the names of a call led here, in words.
         stepped: Whether rates depend on input tokens or hour.
+        fee: The item that every call costs beside what it uses, or None.
     """
 
     entry: Entry
@@ -129,6 +131,7 @@ class Plan:
     listed: bool
     rule: str
     stepped: bool
+    fee: QuickLine | None
 
     def cells(self, input_total: int, at_ns: int) -> Cells:
         """Return the rates for a call.
@@ -191,7 +194,15 @@ def compile_plan(
         ),
         rule="; ".join((rule, *(f"rates of {variant.when}" for variant in variants))),
         stepped=bool(hours) or len(bands) > 1,
+        fee=_fee(bands[0].cells.get("requests")),
     )
+
+
+def _fee(cell: Cell | None) -> QuickLine | None:
+    if cell is None:
+        return None
+    amount = amount_usd(1, cell.rate_usd, cell.per)
+    return QuickLine("requests", 1, cell.rate_usd, cell.per, amount, cell.list_rate_usd)
 
 
 def _holds(variant: Variant, at_ns: int) -> bool:

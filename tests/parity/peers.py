@@ -21,6 +21,7 @@ warnings.simplefilter("ignore")
 
 import genai_prices  # noqa: E402 - the setting above is read at import
 import litellm  # noqa: E402
+from litellm._internal_context import pinned_billing_time  # noqa: E402
 from litellm.cost_calculator import batch_cost_calculator, cost_per_token  # noqa: E402
 from litellm.types.utils import Usage as LiteLLMUsage  # noqa: E402
 
@@ -90,6 +91,11 @@ def _context(case: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _litellm(case: Mapping[str, Any]) -> Decimal:
+    with pinned_billing_time(datetime.fromisoformat(case["at"])):
+        return _litellm_now(case)
+
+
+def _litellm_now(case: Mapping[str, Any]) -> Decimal:
     counts = case["usage"]
     writes = {unit: counts.get(unit, 0) for unit in ("cache_write_5m", "cache_write_1h")}
     written = sum(writes.values()) + counts.get("cache_write", 0)

@@ -10,7 +10,7 @@ from typing import Any
 
 from otel_costattr.assess import assess_all
 from otel_costattr.cli.explanation import explain_assessment
-from otel_costattr.cli.otlp_file import spans_of
+from otel_costattr.cli.otlp_json import read_files
 from otel_costattr.cli.price import add_overlay, book_of
 from otel_costattr.errors import BadInput
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _spans(path: Path, span_id: str, overlays: list[str]) -> str:
     book = book_of(overlays)
-    assessed = assess_all(spans_of(path), book=book)
+    assessed = assess_all(read_files([str(path)]), book=book)
     wanted = [
         explain_assessment(one, book=book)
         for one in assessed
