@@ -7,7 +7,7 @@ KEEP   ?=
 PART   ?=
 
 # Environments beside .venv that tests drive by subprocess.
-ENVIRONMENTS := .envs/peers/.ready
+ENVIRONMENTS := $(patsubst tests/envs/%.txt,.envs/%/.ready,$(wildcard tests/envs/*.txt))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test interop bench lint types format
@@ -23,10 +23,9 @@ $(VENV)/.ready: pyproject.toml
 	$(UV) pip install --quiet --python $(BIN)/python --editable '.[dev]'
 	@touch $@
 
-# The libraries whose prices ours are held against; 1.106.2 is what the guide compares.
-.envs/peers/.ready: $(VENV)/.ready
-	$(UV) venv --quiet --clear --python $(BIN)/python .envs/peers
-	$(UV) pip install --quiet --python .envs/peers/bin/python litellm==1.106.2 genai-prices==0.2.3
+.envs/%/.ready: tests/envs/%.txt $(VENV)/.ready
+	$(UV) venv --quiet --clear --python $(BIN)/python $(@D)
+	$(UV) pip install --quiet --python $(@D)/bin/python --requirement $<
 	@touch $@
 
 demo: $(VENV)/.ready ## run the main job and print what each tenant cost; KEEP=1 leaves it serving

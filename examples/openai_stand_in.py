@@ -116,7 +116,7 @@ def _chat_usage(counts: tuple[int, int, int, int]) -> Json:
 
 
 def _completion(completion_id: str, model: str, usage: Json) -> Json:
-    message = {"role": "assistant", "content": "".join(ANSWER), "refusal": None, "annotations": []}
+    message: Json = {"role": "assistant", "content": "".join(ANSWER), "refusal": None, "annotations": []}
     return {
         "id": completion_id,
         "object": "chat.completion",
@@ -157,7 +157,7 @@ async def _events(chunks: Iterator[Json]) -> AsyncIterator[str]:
 def _response(response_id: str, model: str, counts: tuple[int, int, int, int]) -> Json:
     prompt, cached, completion, reasoning = counts
     text = {"type": "output_text", "text": "".join(ANSWER), "annotations": []}
-    message = {
+    message: Json = {
         "type": "message",
         "id": f"msg_{response_id}",
         "status": "completed",
