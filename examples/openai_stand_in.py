@@ -116,7 +116,12 @@ def _chat_usage(counts: tuple[int, int, int, int]) -> Json:
 
 
 def _completion(completion_id: str, model: str, usage: Json) -> Json:
-    message: Json = {"role": "assistant", "content": "".join(ANSWER), "refusal": None, "annotations": []}
+    message: Json = {
+        "role": "assistant",
+        "content": "".join(ANSWER),
+        "refusal": None,
+        "annotations": [],
+    }
     return {
         "id": completion_id,
         "object": "chat.completion",
