@@ -44,6 +44,14 @@ INSERT_SETTINGS: Final[Mapping[str, object]] = {
 }
 """Sent with each insert: how a block is cut is part of its identity, so a retry must not differ."""
 
+_MIB: Final = 1024 * 1024
+ENGINE_OPTIONS: Final[Mapping[str, object]] = {
+    "mark_cache_size": 128 * _MIB,
+    "index_mark_cache_size": 64 * _MIB,
+    "primary_index_cache_size": 128 * _MIB,
+}
+"""Bounds of the embedded engine's caches in bytes; its own defaults are 5 GiB each."""
+
 _FAILURES: Final = (Error, HTTPError, OSError)
 
 
@@ -318,7 +326,7 @@ def embedded(
             interface="chdb",
             path=str(folder),
             database=database or None,
-            chdb_options=dict(engine_options or {}),
+            chdb_options={**ENGINE_OPTIONS, **(engine_options or {})},
         )
 
     return Store(connect, layout=chosen, where=str(folder))

@@ -12,7 +12,7 @@ import pytest
 from assessed import assessed
 from otel_costattr_collector.ledger import Block, encode, lines_of
 from otel_costattr_collector.schema import Layout
-from otel_costattr_collector.store import Store, embedded
+from otel_costattr_collector.store import ENGINE_OPTIONS, Store, embedded
 
 from otel_costattr.errors import PermanentError
 
@@ -90,6 +90,14 @@ def test_a_folder_in_use_says_so(tmp_path: Path) -> None:
 
     assert "another process uses it" in second.stdout
     assert holder.returncode == 0
+
+
+def test_the_embedded_engine_is_bounded(store: Store) -> None:
+    """Caches of the engine are small beside the service, not gigabytes."""
+    names = ", ".join(f"'{name}'" for name in ENGINE_OPTIONS)
+    found = store.query(f"SELECT name, value FROM system.server_settings WHERE name IN ({names})")
+
+    assert dict(found.rows) == {name: str(value) for name, value in ENGINE_OPTIONS.items()}
 
 
 def test_a_second_folder_in_one_process_is_refused(store: Store, tmp_path: Path) -> None:
