@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from otel_costattr_collector.access.keys import create_key, parse_keys, read_keys, revoke_key
 
-from otel_costattr.errors import BadSettings
+from otel_costattr.errors import BadInput, BadSettings
 
 NOON_NS = 1_795_262_400_000_000_000  # 2026-11-21T12:00:00Z
 ENTRY = {
@@ -35,6 +35,15 @@ def test_a_made_key_is_read_back_without_its_secret(tmp_path: Path) -> None:
     assert (made.role, made.tenant, made.created) == ("ingest", "acme", "2026-11-21T12:00:00Z")
     assert secret.startswith(f"costattr_{made.id}_")
     assert secret.split("_", 2)[2] not in (tmp_path / "keys.json").read_text()
+
+
+def test_a_tenant_is_kept_as_the_ledger_writes_it(tmp_path: Path) -> None:
+    """Otherwise a reader of the tenant would find none of its rows."""
+    made, _ = create_key(
+        tmp_path / "keys.json", name="app", role="read", tenant=" cafe\u0301 ", now_ns=NOON_NS
+    )
+
+    assert made.tenant == "caf\u00e9"
 
 
 def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
@@ -84,10 +93,18 @@ def test_revoking_an_unknown_key_says_so(tmp_path: Path) -> None:
         ({"name": ""}, "name = ''"),
         ({"name": "a\nb"}, "printable"),
         ({"name": "x" * 201}, "1 to 200"),
-        ({"tenant": "a\x00"}, "tenant"),
+        ({"tenant": "a\x00"}, "tenant has a value"),
+        ({"tenant": " "}, "tenant is empty"),
         ({"role": "admin", "tenant": "acme"}, "give it no tenant"),
     ],
-    ids=["no name", "line break", "long name", "control character", "admin of a tenant"],
+    ids=[
+        "no name",
+        "line break",
+        "long name",
+        "control character",
+        "blank tenant",
+        "admin of a tenant",
+    ],
 )
 def test_a_key_that_cannot_be_is_refused(
     tmp_path: Path, fields: dict[str, str], message: str
@@ -95,7 +112,7 @@ def test_a_key_that_cannot_be_is_refused(
     """A key is made complete or not at all."""
     wanted = {"name": "app", "role": "ingest", **fields}
 
-    with pytest.raises(BadSettings, match=message):
+    with pytest.raises(BadInput, match=message):
         create_key(tmp_path / "keys.json", now_ns=NOON_NS, **wanted)  # type: ignore[arg-type]
 
     assert read_keys(tmp_path / "keys.json") == ()

@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from otel_costattr.attribution import check_value
 from otel_costattr.errors import BadSettings
 
 Role = Literal["ingest", "read", "admin"]
@@ -146,11 +147,12 @@ def create_key(
         random_text: Makes the secret.
 
     Raises:
-        BadSettings: The name or the tenant cannot be, or the file is not a key file.
+        BadSettings: The name cannot be, an admin has a tenant, or the file is not a key file.
+        BadAttribution: The tenant cannot stand in the ledger.
     """
-    _check_text("name", name)
+    _check_name(name)
     if tenant:
-        _check_text("tenant", tenant)
+        tenant = check_value("tenant", tenant)
         if role == "admin":
             raise BadSettings("an admin key is for the whole ledger: give it no tenant")
     with _locked(path):
@@ -192,11 +194,9 @@ def revoke_key(path: Path, key_id: str, *, now_ns: int) -> Key:
     return ended
 
 
-def _check_text(what: str, value: str) -> None:
-    if not value.strip() or len(value) > _MAX_NAME_CHARS or not value.isprintable():
-        raise BadSettings(
-            f"{what} = {value!r}: must be 1 to {_MAX_NAME_CHARS} printable characters"
-        )
+def _check_name(name: str) -> None:
+    if not name.strip() or len(name) > _MAX_NAME_CHARS or not name.isprintable():
+        raise BadSettings(f"name = {name!r}: must be 1 to {_MAX_NAME_CHARS} printable characters")
 
 
 def _rfc3339(time_ns: int) -> str:
