@@ -70,18 +70,20 @@ class AsgiServer:
         tls: TlsFiles | None = None,
     ) -> None:
         self._socket: Final = listening
-        self._server: Final = _Unsignalled(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                ws="none",
-                server_header=False,
-                timeout_graceful_shutdown=max(1, round(grace_seconds)),
-                **(tls.uvicorn_arguments() if tls else {}),
-            )
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(grace_seconds)),
+            **(tls.uvicorn_arguments() if tls else {}),
         )
+        config.load()
+        if tls and config.ssl:
+            tls.follow_renewals(config.ssl)
+        self._server: Final = _Unsignalled(config)
         self._task: asyncio.Task[None] | None = None
 
     @property

@@ -100,6 +100,9 @@ def http_server(files: TlsFiles) -> Iterator[int]:
     config = uvicorn.Config(
         Response(status_code=204), lifespan="off", log_config=None, **files.uvicorn_arguments()
     )
+    config.load()
+    assert config.ssl is not None
+    files.follow_renewals(config.ssl)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -110,9 +113,9 @@ def http_server(files: TlsFiles) -> Iterator[int]:
         thread.join()
 
 
-def status_of(port: int, client: str = "") -> int:
+def status_of(port: int, client: str = "", authority: str = "ca") -> int:
     """Ask over HTTPS, as `client` if it has a name."""
-    context = ssl.create_default_context(cafile=PEM / "ca.pem")
+    context = ssl.create_default_context(cafile=PEM / f"{authority}.pem")
     if client:
         context.load_cert_chain(PEM / f"{client}.pem", PEM / f"{client}.key")
     with httpx.Client(verify=context) as http:
@@ -132,6 +135,46 @@ def test_http_with_a_client_authority_serves_its_clients_alone() -> None:
         for stranger in ("", "stranger"):
             with pytest.raises(httpx.TransportError):
                 status_of(port, stranger)
+
+
+@pytest.mark.parametrize("address", ["localhost", "127.0.0.1"])
+def test_http_takes_a_renewed_certificate_without_a_restart(tmp_path: Path, address: str) -> None:
+    """As gRPC does, by name and by address; broken or missing files change nothing."""
+    files = TlsFiles(cert=tmp_path / "cert.pem", key=tmp_path / "key.pem")
+    put(files, "server")
+
+    with http_server(files) as port:
+        assert served_by(address, port) == "server"
+        files.cert.write_text("half a certifi")
+        assert served_by(address, port) == "server"
+        files.cert.unlink()
+        assert served_by(address, port) == "server"
+        put(files, "stranger")
+        assert served_by(address, port) == "stranger"
+
+
+def served_by(address: str, port: int) -> str:
+    """Return whose certificate a handshake shows."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    for authority in ("ca", "stranger_ca"):
+        context.load_verify_locations(PEM / f"{authority}.pem")
+    asked = address if address == "localhost" else None
+    with (
+        socket.create_connection((address, port), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname=asked) as secure,
+    ):
+        shown = secure.getpeercert(binary_form=True)
+    assert shown is not None
+    return next(
+        name for name in ("server", "stranger") if ssl.PEM_cert_to_DER_cert(pem_of(name)) == shown
+    )
+
+
+def pem_of(name: str) -> str:
+    """Return a certificate without what stands before it in its file."""
+    text = (PEM / f"{name}.pem").read_text()
+    return text[text.index("-----BEGIN") :]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,17 +42,7 @@ class TlsFiles:
         Raises:
             BadSettings: A file is missing or wrong, or certificate and key do not belong together.
         """
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            context.load_cert_chain(self.cert, self.key)
-        except (OSError, ssl.SSLError) as error:
-            raise BadSettings(f"tls_cert = {self.cert}, tls_key = {self.key}: {error}") from error
-        if self.client_ca is None:
-            return
-        try:
-            context.load_verify_locations(self.client_ca)
-        except (OSError, ssl.SSLError) as error:
-            raise BadSettings(f"tls_client_ca = {self.client_ca}: {error}") from error
+        self._context()
 
     def grpc_credentials(self) -> grpc.ServerCredentials:
         """Return credentials that follow renewed files: each handshake takes what lies there.
@@ -79,6 +70,43 @@ class TlsFiles:
             arguments["ssl_cert_reqs"] = ssl.CERT_REQUIRED
         return arguments
 
+    def follow_renewals(self, context: ssl.SSLContext) -> None:
+        """Let each later handshake on a server's context take the files as they are then.
+
+        Args:
+            context: What the server was started with; stays in use while the files are wrong.
+        """
+        held = _Held(stamp=self._stamp(), context=context)
+
+        def choose(connection: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
+            stamp = self._stamp()
+            if stamp != held.stamp:
+                held.stamp = stamp
+                with contextlib.suppress(BadSettings):
+                    held.context = self._context()
+            connection.context = held.context
+
+        context.sni_callback = choose
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(self.cert, self.key)
+        except (OSError, ssl.SSLError) as error:
+            raise BadSettings(f"tls_cert = {self.cert}, tls_key = {self.key}: {error}") from error
+        if self.client_ca is None:
+            return context
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(self.client_ca)
+        except (OSError, ssl.SSLError) as error:
+            raise BadSettings(f"tls_client_ca = {self.client_ca}: {error}") from error
+        return context
+
+    def _stamp(self) -> tuple[tuple[int, int], ...]:
+        files = (self.cert, self.key, self.client_ca)
+        return tuple(_changed(file) for file in files if file is not None)
+
     def _grpc_configuration(self) -> grpc.ServerCertificateConfiguration:
         return grpc.ssl_server_certificate_configuration(
             [(self.key.read_bytes(), self.cert.read_bytes())],
@@ -92,6 +120,20 @@ class TlsFiles:
             return self._grpc_configuration()
         except (BadSettings, OSError):
             return None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    stamp: tuple[tuple[int, int], ...]
+    context: ssl.SSLContext
+
+
+def _changed(file: Path) -> tuple[int, int]:
+    try:
+        status = file.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_ino
 
 
 def tls_files(cert: Path | None, key: Path | None, client_ca: Path | None) -> TlsFiles | None:
