@@ -123,10 +123,22 @@ def test_rules_are_whole() -> None:
 
 @pytest.mark.parametrize("path", sorted(SOURCES.iterdir()), ids=lambda path: path.name)
 def test_a_source_is_the_official_one_over_http(path: Path) -> None:
-    """The uid is the one that alert rules name; secrets come from the environment."""
+    """The uid is the one that alert rules name; secrets come from the environment or a file."""
     (source,) = yaml.safe_load(path.read_text("utf-8"))["datasources"]
     data = source["jsonData"]
 
     assert (source["uid"], source["type"]) == (SOURCE_UID, PLUGIN)
     assert (data["protocol"], data["port"], data["defaultDatabase"]) == ("http", 8123, "costattr")
-    assert re.fullmatch(r"\$\{\w+\}", source["secureJsonData"]["password"])
+    assert re.fullmatch(r"\$\{\w+\}|\$__file\{[\w/]+\}", source["secureJsonData"]["password"])
+
+
+def test_the_guide_knows_every_dashboard_and_rule() -> None:
+    """Each has its row in docs/connect-grafana.md, and so has each variable of the sources."""
+    guide = (FOLDER.parents[1] / "docs" / "connect-grafana.md").read_text("utf-8")
+    for board in BOARDS:
+        assert f"| {board.title.removeprefix('Cost: ').capitalize()} |" in guide
+    for rule in RULES:
+        assert f"| {rule.title} |" in guide
+    for path in SOURCES.iterdir():
+        for variable in re.findall(r"\$\{(\w+)\}", path.read_text("utf-8")):
+            assert f"`{variable}`" in guide
