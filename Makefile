@@ -39,8 +39,9 @@ test: lint types $(ENVIRONMENTS) ## lint, types, every test, coverage
 	$(BIN)/coverage report --include 'otel_costattr/*' --fail-under 100
 	$(BIN)/coverage report --include 'collector/*' --fail-under 95
 
-interop: $(VENV)/.ready ## other people's software against ours; needs Go
-	$(BIN)/pytest -m interop tests/interop
+interop: $(VENV)/.ready ## the real OpenTelemetry Collector and clickhouse-go against us; needs Go
+	sh scripts/build_interop.sh
+	$(BIN)/pytest -n 0 -m interop tests/interop
 
 bench: $(VENV)/.ready ## measure; PART=pricing for one part
 	PYTHONPATH=tests $(BIN)/python -m bench $(PART)
