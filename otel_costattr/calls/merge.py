@@ -41,6 +41,7 @@ def best(members: Sequence[Candidate], depth: dict[Candidate, int]) -> Candidate
             call.usage is None,
             "aborted" in call.reasons,
             -detail(call),
+            "convention_assumed" in call.reasons,
             member.span.signal != "span",
             not call.response_id,
             -depth.get(member, 0),

@@ -1,0 +1,96 @@
+"""What it takes to read, recognise and assess telemetry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from bench.table import BenchRow
+
+from otel_costattr.assess import assess, assess_all
+from otel_costattr.model import Attributes, Span
+from otel_costattr.pricing import shipped_book
+from otel_costattr.testing import START_NS, chat_span
+from otel_costattr.usage import read
+
+ROUNDS = 200
+CALLS_A_ROUND = 100
+SPANS_TOGETHER = 2_000
+
+GENAI: Attributes = {
+    **{f"app.attribute.{number}": number for number in range(8)},
+    "gen_ai.usage.cache_read.input_tokens": 400,
+    "gen_ai.usage.reasoning.output_tokens": 50,
+    "gen_ai.response.finish_reasons": ("stop",),
+    "gen_ai.request.temperature": 0.1,
+    "gen_ai.conversation.id": "c-1",
+    "openai.response.service_tier": "default",
+    "server.address": "api.openai.com",
+    "server.port": 443,
+    "costattr.tenant": "acme",
+    "costattr.feature": "chat",
+}
+"""With the seven of every built span, 25 attributes."""
+
+OTHER = Span(
+    trace_id="a" * 32,
+    span_id="b" * 16,
+    name="GET /",
+    scope_name="opentelemetry.instrumentation.httpx",
+    attributes={f"http.request.header.{number}": number for number in range(25)},
+)
+
+
+def rows() -> Iterator[BenchRow]:
+    """Measure one span alone, a span that is none of ours, and many spans together."""
+    book = shipped_book()
+    span = chat_span(GENAI)
+    number = len(span.attributes)
+    yield BenchRow(
+        what=f"assess a GenAI span with {number} attributes",
+        value=_micros(lambda: assess(span, book=book)),
+        unit="us",
+        hold="<= 40",
+        peer=f"of which reading it {_micros(lambda: read(span)):.3g}",
+    )
+    yield BenchRow(
+        what="assess a span that is no GenAI span",
+        value=_micros(lambda: assess(OTHER, book=book)),
+        unit="us",
+        hold="<= 2",
+    )
+    spans = tuple(_pairs())
+    started = time.process_time()
+    found = assess_all(spans, book=book)
+    taken = time.process_time() - started
+    yield BenchRow(
+        what=f"assess {len(spans)} spans together, every call seen by two libraries",
+        value=taken / len(spans) * 1e6,
+        unit="us/span",
+        peer=f"{sum(bool(item.prices) for item in found):,} calls",
+    )
+
+
+def _micros(work: Callable[[], object]) -> float:
+    """Answer the least processor time of one call: other work on the machine only adds."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        started = time.process_time_ns()
+        for _ in range(CALLS_A_ROUND):
+            work()
+        best = min(best, (time.process_time_ns() - started) / CALLS_A_ROUND / 1e3)
+    return best
+
+
+def _pairs() -> Iterator[Span]:
+    for number in range(1, SPANS_TOGETHER // 2 + 1):
+        start_ns = START_NS + number * 20_000_000
+        identity: Attributes = {**GENAI, "gen_ai.response.id": f"chatcmpl-{number:08d}"}
+        for scope, offset in (("framework", 0), ("opentelemetry.instrumentation.genai.openai", 1)):
+            yield chat_span(
+                identity,
+                number=2 * number + offset,
+                start_ns=start_ns + offset * 1_000_000,
+                end_ns=start_ns + 900_000_000,
+                scope_name=scope,
+            )
