@@ -111,7 +111,7 @@ def same_time(groups: Groups, candidates: Sequence[Candidate], links: Links) -> 
     """
     pairs = [
         (_distance(one, other), one, other)
-        for one, other in _comparable(candidates)
+        for one, other in _comparable(groups, candidates)
         if _same_call_in_time(one, other)
     ]
     _take_nearest(groups, pairs, links, with_usage=True)
@@ -152,7 +152,9 @@ def _distance(one: Candidate, other: Candidate) -> int:
     return abs(one.begin_ns - other.begin_ns) + abs(one.end_ns - other.end_ns)
 
 
-def _comparable(candidates: Sequence[Candidate]) -> Iterable[tuple[Candidate, Candidate]]:
+def _comparable(
+    groups: Groups, candidates: Sequence[Candidate]
+) -> Iterable[tuple[Candidate, Candidate]]:
     """Pair what may be one call in time, without comparing each with each.
 
     Two that carry counts must agree on the input, so they are looked for among equal inputs; one
@@ -166,15 +168,18 @@ def _comparable(candidates: Sequence[Candidate]) -> Iterable[tuple[Candidate, Ca
         for model in item.models:
             named[model].append(item)
     for items in counted.values():
-        if _scopes(items) > 1:
-            yield from _near(items)
+        yield from _near(_waiting(groups, items))
     for items in named.values():
-        if _scopes(items) > 1 and any(item.totals is None for item in items):
-            yield from _near(items, uncounted=True)
+        if any(item.totals is None for item in items):
+            yield from _near(_waiting(groups, items), uncounted=True)
 
 
-def _scopes(items: Iterable[Candidate]) -> int:
-    return len({item.span.scope_name for item in items})
+def _waiting(groups: Groups, items: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Leave out calls that every scope has described already: nobody else can join them."""
+    scopes = {item.span.scope_name for item in items}
+    if len(scopes) == 1:
+        return ()
+    return [item for item in items if not scopes <= groups.scopes(item)]
 
 
 def _near(
