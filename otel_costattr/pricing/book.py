@@ -92,7 +92,7 @@ class PriceBook:
         return self._sellers.get(provider, ())
 
     def alias(self, provider: str, name: str) -> tuple[str, str] | None:
-        """Return provider and model that a contract's alias stands for, or None."""
+        """Return whose model, and which, a contract's alias stands for, or None."""
         return self.contract.aliases.get((provider, name))
 
     def spelling(self, spelled: str) -> str:

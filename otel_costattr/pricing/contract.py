@@ -139,7 +139,7 @@ class Contract:
         credits: Granted amounts.
         models: Provider to spelling to model, of own models.
         entries: Provider and model to the prices of own models.
-        aliases: Provider and spelling to provider and model.
+        aliases: Provider and spelling to whose model, and which.
         spellings: Lower-case provider names in spans to the book's name.
         sources: Names of the overlays, in the order in which they were laid.
         currency: Currency of the contract, ISO 4217.

@@ -9,7 +9,7 @@ from otel_costattr.pricing.book import PriceBook
 from otel_costattr.pricing.changes import text_of_rate
 from otel_costattr.pricing.entries import PER, Entry, Rates, Window
 from otel_costattr.pricing.exact import plain
-from otel_costattr.pricing.reading import day_of
+from otel_costattr.pricing.reading import day_of, period_of
 
 _COLUMNS: tuple[Unit, ...] = ("input", "cache_read", "cache_write_5m", "output")
 
@@ -44,7 +44,7 @@ def show_lines(book: PriceBook, provider: str, model: str) -> Iterator[str]:
     yield f"{provider}/{model}{' (retired)' if book.retired(provider, model) else ''}"
     yield f"spelled: {', '.join(book.names(provider, model))}"
     for entry in book.entries(provider, model):
-        yield f"{entry.id}: {_period(entry)}"
+        yield f"{entry.id}: {period_of(entry)}"
         yield from _rate_lines("  ", entry.rates)
         for variant in entry.variants:
             days = [
@@ -83,11 +83,6 @@ def _state(book: PriceBook, entry: Entry, at_ns: int) -> str:
     if book.retired(entry.provider, entry.model):
         return "retired"
     return "" if entry.valid(at_ns) else "not sold"
-
-
-def _period(entry: Entry) -> str:
-    first = "since ever" if entry.from_ns is None else f"from {day_of(entry.from_ns)}"
-    return f"{first} to {day_of(entry.to_ns)}" if entry.to_ns is not None else f"{first} on"
 
 
 def _hours(window: Window) -> str:

@@ -10,7 +10,7 @@ from otel_costattr.pricing.engine import find
 from otel_costattr.pricing.entries import Entry, Rates
 from otel_costattr.pricing.exact import plain
 from otel_costattr.pricing.plans import TIERS
-from otel_costattr.pricing.reading import day_of
+from otel_costattr.pricing.reading import day_of, period_of
 from otel_costattr.reasons import REASONS
 
 
@@ -106,7 +106,7 @@ def _entry(price: Price, book: PriceBook) -> Iterator[str]:
     entry = _found(price, book)
     if entry is None:
         return
-    yield f"entry: {entry.id}, valid {_period(entry)}, book {price.book}"
+    yield f"entry: {entry.id}, valid {period_of(entry)}, book {price.book}"
     yield f"source: {entry.source}{', checked ' + entry.checked if entry.checked else ''}"
     for unit, source in sorted(entry.sources.items()):
         if any(line.unit == unit for line in price.lines):
@@ -123,16 +123,11 @@ def _found(price: Price, book: PriceBook) -> Entry | None:
     return next((entry for entry in entries if entry.id == price.entry), None)
 
 
-def _period(entry: Entry) -> str:
-    first = "since ever" if entry.from_ns is None else f"from {day_of(entry.from_ns)}"
-    return f"{first} to {day_of(entry.to_ns)}" if entry.to_ns is not None else f"{first} on"
-
-
 def _alternatives(call: ModelCall, price: Price, book: PriceBook) -> Iterator[str]:
     found = find(call, call.response_model, call.request_model, book)
     others = [entry for entry in found.entries if entry.id != price.entry]
     for entry in others:
-        yield f"not taken: {entry.id}, valid {_period(entry)}"
+        yield f"not taken: {entry.id}, valid {period_of(entry)}"
     tier = call.service_tier or call.requested_service_tier
     chosen = _found(price, book)
     if chosen is not None:

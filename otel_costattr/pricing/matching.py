@@ -26,7 +26,7 @@ class Names(Protocol):
         """Return the provider that a contract says a lower-case spelling means, or `''`."""
 
     def alias(self, provider: str, name: str) -> tuple[str, str] | None:
-        """Return provider and model that a contract's alias stands for, or None."""
+        """Return whose model, and which, a contract's alias stands for, or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def match(asked: Asked, book: Names) -> Match:
     The model that answered is looked up before the one that was asked for.
     """
     tried: list[str] = []
-    reasons: list[str] = []
+    failures: list[Match] = []
     models = [
         (model, "response model" if at == 0 else "request model")
         for at, model in enumerate((asked.response_model, asked.request_model))
@@ -97,13 +97,15 @@ def match(asked: Asked, book: Names) -> Match:
         found = _one(asked, model, which, book, tried)
         if found.model:
             return _with_assumption(found, asked, which)
-        reasons.append(found.reason)
+        failures.append(found)
     if not models:
         return Match(provider=_named(asked, book), reason="no_model")
+    failure = next((one for one in failures if one.refused), failures[0])
     return Match(
         provider=_named(asked, book),
-        reason="ambiguous_model" if "ambiguous_model" in reasons else reasons[0],
+        reason=failure.reason,
         tried=tuple(dict.fromkeys(tried)),
+        refused=failure.refused,
     )
 
 
@@ -176,8 +178,15 @@ def _inferred(model: str, which: str, book: Names, tried: list[str]) -> Match:
 def _sold(provider: str, model: str, rule: str, book: Names, tried: list[str]) -> Match:
     for name, steps in spellings(model, provider):
         aliased = book.alias(provider, name)
-        if aliased is not None and aliased != (provider, name):
-            return _aliased(provider, aliased, f"{rule}; alias of the contract", book, tried)
+        if aliased is not None:
+            seller, known = aliased
+            return Match(
+                provider=provider,
+                model=known,
+                seller=seller,
+                rule=f"{rule}; alias of the contract",
+                tried=tuple(dict.fromkeys(tried)),
+            )
         for seller in (provider, *book.sellers(provider)):
             known = book.model_of(seller, name)
             if known:
@@ -193,24 +202,6 @@ def _sold(provider: str, model: str, rule: str, book: Names, tried: list[str]) -
     return Match(reason="unknown_model" if book.knows(provider) else "unknown_provider")
 
 
-def _aliased(
-    provider: str, target: tuple[str, str], rule: str, book: Names, tried: list[str]
-) -> Match:
-    seller, model = target
-    for name, steps in spellings(model, seller):
-        for owner in (seller, *book.sellers(seller)):
-            known = book.model_of(owner, name)
-            if known:
-                return Match(
-                    provider=seller,
-                    model=known,
-                    seller=owner,
-                    rule="; ".join((rule, *steps)),
-                    tried=tuple(dict.fromkeys(tried)),
-                )
-    return Match(provider=provider, reason="unknown_model")
-
-
 def spellings(model: str, provider: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield each whole name to look up for a model, with the rules that made it.
 
@@ -218,12 +209,8 @@ def spellings(model: str, provider: str) -> Iterator[tuple[str, tuple[str, ...]]
         model: As a span spells it.
         provider: The book's name of the provider.
     """
-    seen = set()
-    for start, before in _starts(canonical(model), provider):
-        for name, steps in _rewritten(start, before, provider):
-            if name not in seen:
-                seen.add(name)
-                yield name, steps
+    for start, steps in _starts(canonical(model), provider):
+        yield from _rewritten(start, steps, provider)
 
 
 def _rewritten(

@@ -231,28 +231,25 @@ def _renamed(entry: Entry, provider: str, model: str) -> str:
 
 
 def _entries_like(desk: _Desk, provider: str, like: str) -> tuple[Entry, ...]:
-    found = _found(desk, provider, like)
+    found = _sold_by(desk, provider, like) or _sold_by(desk, "", like)
+    if found is None:
+        raise BadPriceBook(f"{desk.where}: model {like!r} is unknown")
     return desk.book.entries(*found)
 
 
-def _found(desk: _Desk, provider: str, model: str) -> tuple[str, str]:
+def _sold_by(desk: _Desk, provider: str, model: str) -> tuple[str, str] | None:
     asked = Asked(provider=provider, host="", response_model=model, request_model="")
     found = match(asked, desk.book)
-    if not found.model:
-        asked = Asked(provider="", host="", response_model=model, request_model="")
-        found = match(asked, desk.book)
-    if not found.model:
-        raise BadPriceBook(f"{desk.where}: model {model!r} is unknown")
-    return found.seller, found.model
+    return (found.seller, found.model) if found.model else None
 
 
 def _add_alias(desk: _Desk, table: Table) -> Contract:
-    provider, model = desk.provider(table), str(table["model"])
-    _found(desk, provider, model)
-    aliases = {
-        (provider, canonical(str(name))): (provider, canonical(model))
-        for name in ([table["name"]] if isinstance(table["name"], str) else table["name"])
-    }
+    provider = desk.provider(table)
+    found = _sold_by(desk, provider, str(table["model"]))
+    if found is None:
+        raise BadPriceBook(f"{desk.where}: {provider} sells no model {table['model']!r}")
+    names = [table["name"]] if isinstance(table["name"], str) else table["name"]
+    aliases = {(provider, canonical(str(name))): found for name in names}
     return dataclasses.replace(desk.contract, aliases={**desk.contract.aliases, **aliases})
 
 

@@ -73,6 +73,12 @@ def day_of(at_ns: int) -> str:
     return datetime.fromtimestamp(at_ns // _NS, tz=UTC).date().isoformat()
 
 
+def period_of(entry: Entry) -> str:
+    """Return the validity of an entry in words, UTC days, the last one exclusive."""
+    first = "since ever" if entry.from_ns is None else f"from {day_of(entry.from_ns)}"
+    return f"{first} to {day_of(entry.to_ns)}" if entry.to_ns is not None else f"{first} on"
+
+
 def refuse_unknown(where: str, raw: Mapping[str, object], known: Sequence[str]) -> None:
     """Refuse keys that mean nothing.
 

@@ -276,7 +276,7 @@ def test_a_contract_names_the_book_anew() -> None:
         ),
         (
             '[[alias]]\nprovider = "acme"\nname = "x"\nmodel = "nothing"\n',
-            "acme.toml: alias 1: model 'nothing' is unknown",
+            "acme.toml: alias 1: acme sells no model 'nothing'",
         ),
         (
             '[[provider]]\nspelling = "openai"\nprovider = "acme"\n',

@@ -140,6 +140,17 @@ def test_dated_prices_become_periods() -> None:
     ]
 
 
+def test_a_model_may_have_no_price_before_its_first_day() -> None:
+    """Where even the first price has a day, nothing is known before it."""
+    first = ConditionalPrice(
+        StartDateConstraint(start_date=date(2026, 9, 1)), prices=ModelPrice(input_mtok=Decimal(3))
+    )
+
+    assert made(model("m", [first]))["acme"]["models"]["m"]["prices"] == [
+        {"from": "2026-09-01", "rates": {"input": 3}}
+    ]
+
+
 def test_hours_belong_to_the_price_before_them() -> None:
     """A window is part of the dated price that it follows, not of those before."""
     prices = [
