@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from otel_costattr.attribution.values import looks_like_email
 from otel_costattr.errors import BadSettings
+from otel_costattr.model import DIMENSIONS
 
 MIN_KEY_BYTES: Final = 16
 DIGEST_HEX_DIGITS: Final = 32
@@ -73,7 +74,8 @@ class Identities:
         key_id: Names the key in each digest.
 
     Raises:
-        BadSettings: Hashing is asked for without a key of 16 bytes and an id.
+        BadSettings: Hashing is asked for without a key of 16 bytes and an id, or for a dimension
+            that does not exist.
     """
 
     hashed: frozenset[str] = frozenset()
@@ -82,6 +84,8 @@ class Identities:
     key_id: str = ""
 
     def __post_init__(self) -> None:
+        for dimension in sorted(self.hashed.difference(DIMENSIONS)):
+            raise BadSettings(f"{dimension!r} is to be hashed: use one of {', '.join(DIMENSIONS)}")
         if self.hashed or self.emails == "hash":
             check_key(self.key, self.key_id)
 
