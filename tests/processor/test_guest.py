@@ -1,10 +1,13 @@
 """Guest manners: failures of ours are counted and stay ours; memory is bounded; forks are fine."""
 
 import gc
+import json
 import logging
-import multiprocessing
 import os
+import subprocess
+import sys
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,37 +125,15 @@ def test_captures_replace_and_forget() -> None:
     assert (len(captures), captures.evicted) == (0, 0)
 
 
-def _in_child(processor: CostSpanProcessor, inner: Keep, answers: Any) -> None:
-    statistics = processor.statistics()
-    call(tracer(processor))
-    status = [ours(span)["cost.status"] for span in inner.ended[-1:]]
-    answers.put((dict(statistics.assessed), statistics.open_spans, status))
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_fork() -> None:
     """A forked child starts with counters at zero, an empty table and locks that nobody holds."""
-    inner = Keep()
-    processor = CostSpanProcessor(inner)
-    spans = tracer(processor)
-    call(spans)
-    assert ours(inner.ended[0])["cost.status"] == "priced"
-    with attribution(tenant="acme"):
-        spans.start_span("never ends")
-    forking = multiprocessing.get_context("fork")
-    answers = forking.SimpleQueue()
-    assert processor._pricer is not None
-    locks = (processor._tally._lock, processor._pricer._preview._lock)
-    for lock in locks:
-        lock.acquire()
-    child = forking.Process(target=_in_child, args=(processor, inner, answers))
-    child.start()
-    for lock in locks:
-        lock.release()
-    child.join(10)
+    script = Path(__file__).with_name("forking.py")
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=15, check=False
+    )
 
-    assert child.exitcode == 0
-    assert answers.get() == ({}, 0, ["priced"])
-    assert processor.statistics().assessed == {"priced": 1}
-    assert processor.statistics().open_spans == 1
+    assert done.returncode == 0, done.stderr
+    child, parent = (json.loads(line) for line in done.stdout.splitlines())
+    assert child == [{}, 0, "priced"]
+    assert parent == [{"priced": 1}, 1, "priced"]
