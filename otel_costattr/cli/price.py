@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Mapping
@@ -131,7 +132,7 @@ def result(found: Price, **head: Any) -> dict[str, Any]:
             {
                 "unit": line.unit,
                 "quantity": line.quantity,
-                "rate_usd": plain(line.rate_usd),
+                "rate_usd": _rate(line.rate_usd),
                 "per": line.per,
                 "amount_usd": plain(line.amount_usd),
             }
@@ -150,15 +151,60 @@ def result(found: Price, **head: Any) -> dict[str, Any]:
     return out
 
 
+@functools.lru_cache(maxsize=4_096)
 def _day(at_ns: int | None) -> str | None:
     if at_ns is None:
         return None
     return datetime.fromtimestamp(at_ns // _NS, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+_decode = json.JSONDecoder(parse_float=Decimal).decode
+_rate = functools.lru_cache(maxsize=4_096)(plain)
+_text_of = functools.lru_cache(maxsize=4_096)(json.dumps)
+
+
+def json_line(found: Price, case_id: object) -> str:
+    """Return a price as the line that `--jsonl` prints: `result` as JSON, with its `id` first.
+
+    Args:
+        found: The price.
+        case_id: Whatever the case gave as its id.
+    """
+    if found.bounds_usd is not None or found.reasons:
+        return json.dumps(result(found, id=case_id)) + "\n"
+    lines = ", ".join(
+        f'{{"unit": "{line.unit}", "quantity": {line.quantity}, "rate_usd": "{_rate(line.rate_usd)}",'
+        f' "per": {line.per}, "amount_usd": "{plain(line.amount_usd)}"}}'
+        for line in found.lines
+    )
+    total = _optional(found.total_usd)
+    listed = total if found.list_usd is found.total_usd else _optional(found.list_usd)
+    status = "committed" if found.committed else found.status
+    return (
+        f'{{"id": {json.dumps(case_id)}, "status": "{status}", "reason": "", "reasons": [],'
+        f' "total_usd": {_quoted(total)}, "list_usd": {_quoted(listed)}, "lines": [{lines}],'
+        f' "price": {_price_text(found.entry, found.valid_from_ns, found.valid_to_ns, found.book)},'
+        f' "rule": {_text_of(found.rule)}}}\n'
+    )
+
+
+def _quoted(number: str | None) -> str:
+    return "null" if number is None else f'"{number}"'
+
+
+def _optional(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _price_text(entry: str, from_ns: int | None, to_ns: int | None, book: str) -> str:
+    return json.dumps(
+        {"entry": entry, "valid_from": _day(from_ns), "valid_to": _day(to_ns), "book": book}
+    )
+
+
 def _stream(book: PriceBook, now_ns: int) -> int:
     refused = 0
-    encode = json.JSONEncoder(separators=(",", ":")).encode
     write = sys.stdout.write
     for at, line in enumerate(sys.stdin, start=1):
         if not line.strip():
@@ -169,16 +215,16 @@ def _stream(book: PriceBook, now_ns: int) -> int:
             found = _price_of(case, book, now_ns)
         except (BadInput, ValueError, TypeError, AttributeError) as error:
             refused += 1
-            write(encode(_refusal(case, at, error)) + "\n")
+            write(json.dumps(_refusal(case, at, error)) + "\n")
             continue
-        write(encode(result(found, id=case.get("id"))) + "\n")
+        write(json_line(found, case.get("id")))
     if refused:
         print(f"costattr price: {refused} lines were refused", file=sys.stderr)
     return 1 if refused else 0
 
 
 def _case(line: str) -> Mapping[str, Any]:
-    case = json.loads(line, parse_float=Decimal)
+    case = _decode(line.strip())
     if not isinstance(case, dict):
         raise BadUsage("a case is a JSON object")
     return cast("Mapping[str, Any]", case)
@@ -225,9 +271,14 @@ def _at(value: object) -> int:
     """Return nanoseconds UTC of an ISO 8601 time, or of a whole number of nanoseconds."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
+    return _moment(str(value))
+
+
+@functools.lru_cache(maxsize=4_096)
+def _moment(value: str) -> int:
     try:
-        moment = datetime.fromisoformat(cast("str", value))
-    except (TypeError, ValueError):
+        moment = datetime.fromisoformat(value)
+    except ValueError:
         raise BadUsage(
             f"at is {value!r}; write a time as 2026-08-21T12:00:00Z or nanoseconds since 1970"
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Callable
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tariff import priced
 
 from otel_costattr import cli
+from otel_costattr.cli.price import json_line, result
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -129,7 +132,7 @@ def test_lines_come_back_in_order(run: Run) -> None:
         ('{"id": 1, "usage": [1]}', "line 1: "),
         ('{"id": 1, "provider": 7}', "line 1: provider is 7; give text"),
         ('{"id": 1, "at": "soon"}', "line 1: at is 'soon'; write a time as 2026-08-21T12:00:00Z"),
-        ('{"id": 1, "at": true}', "line 1: at is True"),
+        ('{"id": 1, "at": true}', "line 1: at is 'True'"),
     ],
 )
 def test_a_bad_line_is_a_row_and_never_stops_its_neighbours(
@@ -194,3 +197,22 @@ def test_a_committed_call_says_committed(run: Run, tmp_path: Path) -> None:
 
     found = json.loads(out)
     assert (found["status"], found["total_usd"], found["list_usd"]) == ("committed", "0", "2.5")
+
+
+@pytest.mark.parametrize(
+    ("model", "counts"),
+    [
+        ("full", {"input": 600, "cache_read": 400, "output": 150}),
+        ("plain", {"cache_read": 3}),
+        ("unheard-of", {"input": 3}),
+        ("free", {"input": 3}),
+        ("changing", {"output": 3}),
+    ],
+)
+def test_a_line_is_the_result_as_json(model: str, counts: dict[str, int]) -> None:
+    """The quick writing of a line and the plain one say the same, in the same order."""
+    found = priced(model, counts)
+    committed = dataclasses.replace(found, committed=True, list_usd=None)
+
+    assert json_line(found, 'a"1') == json.dumps(result(found, id='a"1')) + "\n"
+    assert json_line(committed, None) == json.dumps(result(committed, id=None)) + "\n"
