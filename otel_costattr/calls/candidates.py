@@ -123,7 +123,7 @@ def _duration_ns(span: Span) -> int:
     millis = span.attributes.get("duration_ms")
     try:
         number = float(millis) if isinstance(millis, (int, float, str)) else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
     return int(number * 1e6) if 0 <= number <= _MAX_SECONDS * 1e3 else 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from otel_costattr.calls.candidates import Candidate
@@ -58,10 +58,6 @@ class Groups:
     def rule(self, item: Candidate) -> str:
         """Answer the rule that tied `item` in, `''` where it is alone."""
         return self._rules.get(item, "")
-
-    def all(self) -> Iterable[list[Candidate]]:
-        """List the sets."""
-        return self._members.values()
 
     def scopes(self, item: Candidate) -> set[str]:
         """List the instrumentation scopes in the set of `item`."""

@@ -153,7 +153,7 @@ def leaves(
     for slot, number in counts.items():
         if number and slot in _USE_SET:
             leaf.put(slot, number, claims.sources[slot])  # type: ignore[arg-type]
-    if not leaf.counts:
+    if not any(leaf.counts.values()):
         return None, ("no_usage",)
     if max(leaf.counts.values()) > MAX_COUNT:
         return None, ("bad_usage",)

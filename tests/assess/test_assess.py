@@ -112,3 +112,31 @@ def test_fetching_pages_costs_only_its_tokens(book: PriceBook) -> None:
 
     assert found is not None
     assert found.total_usd == TOTAL_USD
+
+
+def test_a_response_of_two_models_is_as_certain_as_the_worse(book: PriceBook) -> None:
+    """One model unknown: the call has no total."""
+    raw = (
+        '{"input_tokens":1000,"output_tokens":200,"iterations":['
+        '{"input_tokens":1000,"output_tokens":200},'
+        '{"model":"nobody-knows-it","input_tokens":5,"output_tokens":5}]}'
+    )
+    found = assess(chat_span({"gen_ai.usage.raw": raw}, scope_name="logfire.openai"), book=book)
+
+    assert found is not None
+    assert len(found.prices) == 2
+    assert (found.status, found.total_usd) == ("unpriced", None)
+
+
+def test_tags_of_a_copy_are_taken_over(book: PriceBook) -> None:
+    """What only the framework tags belongs to the call."""
+    outer = chat_span({"costattr.tag.campaign": "spring"}, number=1)
+    inner = chat_span(
+        {"gen_ai.response.id": "chatcmpl-000001", "gen_ai.usage.cache_read.input_tokens": 0},
+        number=2,
+    )
+
+    first, counted = assess_all((outer, inner), book=book)
+
+    assert counted.owner.tags["campaign"] == "spring"
+    assert attributes_of(first)["costattr.cost.duplicate_of"] == f"{inner.trace_id}:{inner.span_id}"

@@ -1,0 +1,142 @@
+"""Recognition where telemetry is thin."""
+
+from __future__ import annotations
+
+import pytest
+from calls.test_recognise import AGENT, NO_ID, NO_USAGE, kinds, span_of, verdicts
+
+from otel_costattr.calls import recognise
+from otel_costattr.calls.candidates import candidate, family, model_key
+from otel_costattr.model import Attributes, AttributeValue, Span
+from otel_costattr.testing import START_NS
+from otel_costattr.usage import read
+
+
+def test_one_span_alone_counts() -> None:
+    """Nothing to compare with."""
+    span = span_of(1)
+    call = read(span)
+    assert call is not None
+
+    (found,) = recognise([(span, call)])
+
+    assert (found.kind, found.rule) == ("counts", "")
+
+
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [
+        ("gpt-4o-mini-2024-07-18", "gpt-4o-mini"),
+        ("openai/gpt-4o-mini", "gpt-4o-mini"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"),
+        ("anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"),
+        ("claude-sonnet-4-5@20250929", "claude-sonnet-4-5"),
+        ("gpt-4.1-mini", "gpt-4.1-mini"),
+        ("llama3.2", "llama3.2"),
+        ("", ""),
+    ],
+)
+def test_spellings_of_one_model_have_one_key(model: str, key: str) -> None:
+    """Provider, region, date and version are not the model."""
+    assert model_key(model) == key
+
+
+def test_a_model_without_letters_has_no_family() -> None:
+    """Then the response id stands alone."""
+    assert family("4711") == ""
+
+
+@pytest.mark.parametrize(
+    ("attributes", "before_ns"),
+    [
+        ({"duration_ms": "1500"}, 1_500_000_000),
+        ({"duration_ms": 2}, 2_000_000),
+        ({"duration": 0.5}, 500_000_000),
+        ({"duration_ms": "soon"}, 0),
+        ({"duration_ms": -1}, 0),
+        ({"duration_ms": 10**400}, 0),
+        ({}, 0),
+    ],
+    ids=["text", "int", "seconds", "word", "negative", "absurd", "none"],
+)
+def test_a_record_begins_before_its_own_time(
+    attributes: dict[str, AttributeValue], before_ns: int
+) -> None:
+    """A record of a finished call says how long the call took."""
+    log = Span(
+        trace_id="",
+        span_id="",
+        name="gen_ai.client.inference.operation.details",
+        start_ns=START_NS,
+        end_ns=START_NS,
+        attributes=attributes,
+        signal="log",
+    )
+    call = read(log)
+    assert call is not None
+
+    assert START_NS - candidate(log, call).begin_ns == before_ns
+
+
+def test_a_copy_lends_provider_and_further_models() -> None:
+    """What the winner does not say is taken from the others."""
+    raw = (
+        '{"input_tokens":1000,"output_tokens":200,"iterations":['
+        '{"input_tokens":1000,"output_tokens":200},'
+        '{"model":"claude-opus-4-8","input_tokens":5,"output_tokens":5}]}'
+    )
+    fine = {
+        "gen_ai.provider.name": None,
+        "gen_ai.usage.cache_read.input_tokens": 0,
+    }
+    copy: Attributes = {"gen_ai.response.id": "chatcmpl-000001", "gen_ai.usage.raw": raw}
+
+    winner, _ = verdicts(span_of(1, fine), span_of(2, copy, scope="logfire.anthropic"))
+
+    assert winner.call.provider == "openai"
+    assert [other.model for other in winner.call.other_models] == ["claude-opus-4-8"]
+
+
+def test_a_wrapper_without_counts_over_two_calls_is_no_call() -> None:
+    """It adds nothing, and is said to."""
+    outer = span_of(1, {**NO_ID, **NO_USAGE})
+
+    assert kinds(outer, span_of(2, parent=1), span_of(3, parent=1)) == ["sum", "counts", "counts"]
+
+
+def test_calls_without_a_model_are_not_joined_by_time() -> None:
+    """Too little is known to say that two are one."""
+    nameless: Attributes = {**NO_ID, "gen_ai.request.model": None, "gen_ai.response.model": None}
+
+    assert kinds(
+        span_of(1, nameless, trace=1), span_of(2, nameless, trace=2, scope="framework")
+    ) == ["counts", "counts"]
+
+
+def test_a_wrapper_and_its_renamed_sum_sent_twice_is_one() -> None:
+    """Sums are repeated by senders, too."""
+    assert sorted(kinds(span_of(1, AGENT), span_of(1, AGENT))) == ["counts", "duplicate"]
+
+
+def test_streams_of_two_services_do_not_lend_their_ends() -> None:
+    """A stream's record belongs to a span of its own scope, and near it in time."""
+    common: Attributes = {**NO_ID, "logfire.span_type": "span"}
+    start = span_of(1, {**common, **NO_USAGE}, scope="logfire.openai", for_ms=5)
+    end = span_of(
+        2,
+        {**common, "logfire.span_type": "log", "duration": 0.004},
+        scope="logfire.anthropic",
+        trace=2,
+        at_ms=10,
+        for_ms=0,
+    )
+    late = span_of(
+        3,
+        {**common, "logfire.span_type": "log", "duration": 0.004},
+        scope="logfire.openai",
+        trace=3,
+        at_ms=60_000,
+        for_ms=0,
+    )
+
+    assert kinds(start, end, late).count("counts") >= 2
