@@ -105,6 +105,9 @@ def test_the_environment_of_a_collector_is_made_of_settings() -> None:
     settings = read_settings(command_line={}, environment=ours)
 
     assert (settings.layout, settings.cluster) == ("cluster", CLUSTER["name"])
+    (claim,) = _one("StatefulSet", "costattr")["spec"]["volumeClaimTemplates"]
+    volume_gib = int(claim["spec"]["resources"]["requests"]["storage"].removesuffix("Gi"))
+    assert settings.journal_max_bytes + settings.min_free_bytes < volume_gib * 2**30
 
 
 def test_each_collector_writes_to_one_shard() -> None:
