@@ -29,6 +29,7 @@ class Metrics:
         inserts: Inserts by outcome.
         insert_seconds: How long an insert took.
         waiting: Requests between decoding and acknowledgement.
+        sql_queries: Queries at the SQL door by outcome (`answered`, `refused`, `failed`).
         acknowledge_seconds: From decoded to acknowledged, by signal.
     """
 
@@ -38,6 +39,12 @@ class Metrics:
             "costattr_requests",
             "Requests by door, signal and outcome.",
             ["door", "signal", "outcome"],
+            registry=self.registry,
+        )
+        self.sql_queries = Counter(
+            "costattr_sql_queries",
+            "Queries at the SQL door by outcome.",
+            ["outcome"],
             registry=self.registry,
         )
         self.received = Counter(

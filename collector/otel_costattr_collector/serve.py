@@ -177,6 +177,7 @@ class Service:
             engine_folder(self._settings),
             database=self.store.layout.database,
             gate=self._gate,
+            count=lambda outcome: self.metrics.sql_queries.labels(outcome).inc(),
         )
         self._sql = AsgiServer(
             self._sql_door.app,

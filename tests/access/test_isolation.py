@@ -274,6 +274,9 @@ def test_a_tenants_key_asks_nothing_in_sql(filled: World) -> None:
             assert HUSH not in answer.text
     everything = filled.sql(filled.keys["read"], "SELECT feature, session FROM ledger")
     assert HUSH in everything.text
+    counted = filled.get("", "/metrics").text
+    assert 'costattr_sql_queries_total{outcome="answered"}' in counted
+    assert 'costattr_sql_queries_total{outcome="refused"}' in counted
 
 
 def test_each_role_has_its_doors(world: World) -> None:

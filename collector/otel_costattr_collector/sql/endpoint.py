@@ -12,7 +12,7 @@ import asyncio
 import json
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -42,7 +42,14 @@ _log: Final = logging.getLogger(__name__)
 Answer = tuple[bytes, dict[str, str]]
 
 
-def create_sql_app(engine: Engine, guard: Guard, gate: Gate, *, limits: SqlLimits) -> Starlette:
+def create_sql_app(
+    engine: Engine,
+    guard: Guard,
+    gate: Gate,
+    *,
+    limits: SqlLimits,
+    count: Callable[[str], None] = lambda _outcome: None,
+) -> Starlette:
     """Return the application.
 
     Args:
@@ -50,8 +57,9 @@ def create_sql_app(engine: Engine, guard: Guard, gate: Gate, *, limits: SqlLimit
         guard: Decides what may run.
         gate: Tells who asks.
         limits: The caps of one query, and of queries at the same time.
+        count: Told `answered`, `refused` or `failed` for each query.
     """
-    endpoint = _Endpoint(engine, guard, gate, limits)
+    endpoint = _Endpoint(engine, guard, gate, limits, count)
     return Starlette(
         routes=[
             Route("/ping", _pong, methods=["GET"]),
@@ -68,7 +76,15 @@ async def _pong(_request: Request) -> Response:
 class _Endpoint:
     """Answers queries, a bounded number at a time."""
 
-    def __init__(self, engine: Engine, guard: Guard, gate: Gate, limits: SqlLimits) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        guard: Guard,
+        gate: Gate,
+        limits: SqlLimits,
+        count: Callable[[str], None],
+    ) -> None:
+        self._count: Final = count
         self._engine: Final = engine
         self._guard: Final = guard
         self._gate: Final = gate
@@ -109,6 +125,7 @@ class _Endpoint:
             body, own = self._hello(), {"X-ClickHouse-Format": "Native"}
         else:
             body, own = await self._run(sql, request)
+        self._count("answered")
         return self._response(body, {**headers, **own}, request)
 
     async def _sql(self, request: Request) -> str:
@@ -170,6 +187,7 @@ class _Endpoint:
         return Response(body, headers={**headers, "Content-Type": media_type})
 
     def _refused(self, error: SqlError, headers: dict[str, str]) -> Response:
+        self._count("failed" if error.http_status >= 500 else "refused")
         told = {**headers, "X-ClickHouse-Exception-Code": str(error.code)}
         if error.http_status == 401:
             told["WWW-Authenticate"] = 'Basic realm="otel-costattr"'
