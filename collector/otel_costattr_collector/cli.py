@@ -32,6 +32,12 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="parked",
+        summary="show what the ledger refused for good, and try it again",
+        module="otel_costattr_collector.commands.parked",
+        extra="collector",
+    ),
+    cli.Command(
         name="keys",
         summary="make, list and revoke the keys of senders and readers",
         module="otel_costattr_collector.commands.keys",

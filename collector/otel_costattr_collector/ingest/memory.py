@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from typing_extensions import override
 
-from otel_costattr.calls import Counted, Verdict, counted, keys_of
+from otel_costattr.calls import Counted, Verdict, remember
 from otel_costattr.model import Span
 
 
@@ -24,11 +24,12 @@ class Memory:
         self._max_calls: Final = max_calls
         self._max_links: Final = max_links
         self._known: Final[dict[str, Counted]] = {}
-        self._order: Final[deque[tuple[Counted, tuple[str, ...]]]] = deque()
+        self._order: Final[deque[tuple[int, dict[str, Counted]]]] = deque()
+        self._count = 0
         self.links: Final[OrderedDict[str, str]] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._order)
+        return self._count
 
     def link(self, spans: Iterable[Span]) -> None:
         """Remember whose parent is whose."""
@@ -44,28 +45,22 @@ class Memory:
         """Return what is remembered of one sender's calls, under their `keys_of`."""
         return _OfTenant(self._known, key_tenant)
 
-    def remember(self, verdicts: Iterable[Verdict], key_tenant: str) -> None:
-        """Remember the calls that count, under the keys of their duplicates too."""
-        decided = list(verdicts)
-        calls: dict[str, Counted] = {}
-        for verdict in decided:
-            if verdict.kind == "counts":
-                found = counted(verdict.span, verdict.call, scopes=verdict.scopes)
-                calls[found.ref] = found
-        for verdict in decided:
-            ref = verdict.duplicate_of or f"{verdict.span.trace_id}:{verdict.span.span_id}"
-            call = calls.get(ref)
-            if call is not None:
-                self._put(call, keys_of(verdict.span, verdict.call), key_tenant)
-
-    def _put(self, call: Counted, keys: Iterable[str], key_tenant: str) -> None:
-        own = tuple(_named(key_tenant, key) for key in keys)
-        self._known.update(dict.fromkeys(own, call))
-        self._order.append((call, own))
-        while len(self._order) > self._max_calls:
-            old, names = self._order.popleft()
-            for name in names:
-                if self._known.get(name) is old:
+    def remember(self, verdicts: Sequence[Verdict], key_tenant: str) -> None:
+        """Remember what was decided together, so that what comes later is compared with it."""
+        added = {
+            _named(key_tenant, key): call
+            for key, call in remember(
+                verdicts, links=self.links, known=self.known(key_tenant)
+            ).items()
+        }
+        self._known.update(added)
+        self._order.append((len(verdicts), added))
+        self._count += len(verdicts)
+        while self._count > self._max_calls and len(self._order) > 1:
+            count, oldest = self._order.popleft()
+            self._count -= count
+            for name, call in oldest.items():
+                if self._known.get(name) is call:
                     del self._known[name]
 
 

@@ -99,9 +99,10 @@ class Parked:
                 yield path.name.removesuffix(_RETRY), found[0]
 
     def remove(self, name: str) -> None:
-        """Forget one that has been kept elsewhere since."""
-        self._path(name, _REASON).unlink(missing_ok=True)
+        """Forget one that has been kept elsewhere since, unless it was parked again already."""
         self._path(name, _RETRY).unlink(missing_ok=True)
+        if not self._path(name, _PARKED).exists():
+            self._path(name, _REASON).unlink(missing_ok=True)
 
     def _add(self, name: str, record: Record, reason: str, *, rows: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

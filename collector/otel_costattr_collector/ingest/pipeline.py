@@ -223,11 +223,10 @@ class Pipeline:
         while not self._stopping.is_set():
             for name, record in await asyncio.to_thread(lambda: list(self._parked.asked())):
                 _log.info("%s is tried again", name)
-                await self._again(record)
-                self._parked.remove(name)
+                await self._again(name, record)
             await self._sleep(PARKED_TICK_S)
 
-    async def _again(self, record: Record) -> None:
+    async def _again(self, name: str, record: Record) -> None:
         match record:
             case SpansRecord():
                 again = Submission(
@@ -237,8 +236,10 @@ class Pipeline:
                     again=True,
                 )
                 await self._commits.submit(again, len(record.spans))
+                self._parked.remove(name)
             case FrozenRecord():
                 segment = await asyncio.to_thread(self._journal.append, [record])
+                self._parked.remove(name)
                 for block in record.blocks:
                     await self.take(block, segment)
 

@@ -18,7 +18,7 @@ from ..settings import Settings
 from ..store import Store
 from .assessor import Assessor
 from .freezer import Freezer
-from .inserter import Inserter
+from .inserter import Inserter, Inserts
 from .memory import Memory
 from .parked import PARKED_FOLDER, Parked
 from .pipeline import Pipeline
@@ -82,7 +82,7 @@ def open_ingest(settings: Settings, store: Store, metrics: Metrics) -> Ingest:
         _log.info("applied migrations: %s", ", ".join(applied))
     seen = Seen(settings.remembered_spans)
     load_seen(store, seen, limit=settings.remembered_spans // 2)
-    pipeline = _pipeline(settings, store, metrics, journal, parked, seen)
+    pipeline = build_pipeline(settings, store, metrics, journal, parked, seen)
     return Ingest(pipeline=pipeline, journal=journal, marker=marker)
 
 
@@ -129,14 +129,24 @@ def migrated(store: Store) -> tuple[str, ...]:
             delay = min(2 * delay, 30.0)
 
 
-def _pipeline(
+def build_pipeline(
     settings: Settings,
-    store: Store,
+    store: Inserts,
     metrics: Metrics,
     journal: Journal,
     parked: Parked,
     seen: Seen,
 ) -> Pipeline:
+    """Put the path together over a journal, with what it still holds on its way.
+
+    Args:
+        settings: Windows and limits.
+        store: Where blocks go.
+        metrics: Where everything is counted.
+        journal: Holds the spans.
+        parked: Takes what is refused for good.
+        seen: Spans that were taken before.
+    """
     memory = Memory(
         max_calls=settings.remembered_calls,
         max_links=_LINKS_PER_CALL * settings.remembered_calls,
