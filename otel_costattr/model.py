@@ -119,6 +119,8 @@ USE_UNITS: Final[tuple[UseUnit, ...]] = get_args(UseUnit)
 UNITS: Final[tuple[Unit, ...]] = (*INPUT_TOKEN_UNITS, *OUTPUT_TOKEN_UNITS, *USE_UNITS)
 NO_SOURCES: Final[Mapping[Unit, str]] = MappingProxyType({})
 _UNIT_SET: Final[frozenset[str]] = frozenset(UNITS)
+_INPUT_SET: Final[frozenset[str]] = frozenset(INPUT_TOKEN_UNITS)
+_OUTPUT_SET: Final[frozenset[str]] = frozenset(OUTPUT_TOKEN_UNITS)
 
 MAX_COUNT: Final = 10**12
 """The largest count that is believed; a model call has never come near it."""
@@ -155,12 +157,12 @@ class Usage:
     @property
     def input_total(self) -> int:
         """Tokens sent to the model, cached ones and every modality included."""
-        return sum(self.counts.get(unit, 0) for unit in INPUT_TOKEN_UNITS)
+        return sum([n for unit, n in self.counts.items() if unit in _INPUT_SET])
 
     @property
     def output_total(self) -> int:
         """Tokens that the model produced, reasoning and every modality included."""
-        return sum(self.counts.get(unit, 0) for unit in OUTPUT_TOKEN_UNITS)
+        return sum([n for unit, n in self.counts.items() if unit in _OUTPUT_SET])
 
 
 Role = Literal["call", "aggregate"]

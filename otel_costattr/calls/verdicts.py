@@ -75,9 +75,25 @@ def recognise(
     if len(items) == 1 and not known and links is None:
         return (_alone(items[0]),)
     parents = links_of(item.span for item in items) if links is None else links
+    first = items[0] if len(items) == 1 else None
+    if first and first.call.role == "call" and not _remembered(first, parents, known):
+        # Most spans come alone; the rules have nothing to compare them with.
+        return (_alone(items[0]),)
     ordered = sorted(items, key=lambda item: item.rank)
     decided = _Decision(ordered, parents, known).verdicts()
     return tuple(decided[item] for item in items)
+
+
+def _remembered(item: Candidate, links: Links, known: Mapping[str, Counted]) -> bool:
+    """Tell whether anything that was remembered may concern a call that comes alone."""
+    names = (
+        f"s:{item.key}",
+        f"a:{item.ref}",
+        response_key(item),
+        *time_keys(item),
+        *stream_keys(item),
+    )
+    return any(name in known for name in names) or known_above(item, links, known) is not None
 
 
 def _alone(item: Candidate) -> Verdict:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -97,9 +98,12 @@ class Projection:
 
     Args:
         rules: The operator's rules for owners; what they read is kept too.
+
+    Attributes:
+        reducer: Gives what reduces the value of an attribute, None if all of it is dropped.
     """
 
-    __slots__ = ("_reducers",)
+    __slots__ = ("_reducers", "reducer")
 
     def __init__(self, rules: OwnerRules = DEFAULT_RULES) -> None:
         plain = {
@@ -119,9 +123,9 @@ class Projection:
                 "output.value": _output,
             }
         )
+        self.reducer: Final[Callable[[str], Reduce | None]] = lru_cache(4096)(self._reducer)
 
-    def reducer(self, name: str) -> Reduce | None:
-        """Return what reduces the value of an attribute, None if all of it is dropped."""
+    def _reducer(self, name: str) -> Reduce | None:
         found = self._reducers.get(name)
         if found is None and name.startswith(TAG_PREFIX):
             return _plain

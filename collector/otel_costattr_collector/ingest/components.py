@@ -11,8 +11,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Final
 
-from otel_costattr.model import INPUT_TOKEN_UNITS
-
 from .settling import SLACK_NS, Pending
 
 MAX_INSIDE: Final = 64
@@ -87,7 +85,4 @@ def _inside_sums(items: Sequence[Pending]) -> Iterable[list[int]]:
 
 def _input_total(item: Pending) -> int | None:
     usage = item.call.usage if item.call else None
-    if usage is None:
-        return None
-    counts = usage.counts
-    return sum([counts.get(unit, 0) for unit in INPUT_TOKEN_UNITS])
+    return None if usage is None else usage.input_total

@@ -76,6 +76,10 @@ class _OfTenant(Mapping[str, Counted]):
         return self._known[_named(self._key_tenant, key)]
 
     @override
+    def __contains__(self, key: object) -> bool:
+        return f"{self._key_tenant}\0{key}" in self._known
+
+    @override
     def __iter__(self) -> Iterator[str]:
         prefix = _named(self._key_tenant, "")
         return (key.removeprefix(prefix) for key in self._known if key.startswith(prefix))
