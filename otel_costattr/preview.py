@@ -140,7 +140,7 @@ class LateAttributes(Mapping[str, AttributeValue]):
     def _read(self) -> Attributes:
         if self._make is not None:
             with self._lock:
-                if self._make is not None:
+                if self._make is not None:  # pragma: no branch - another thread may be faster
                     self._whole = self._make()
                     self._make = None
         return self._whole

@@ -84,20 +84,20 @@ class CostSpanProcessor(SpanProcessor):
         self._tally = Tally()
         self._resolver = Resolver(rules, self._tally)
         self._captures: Captures[Captured] = Captures(max_open_spans)
-        self._starting = Guard(self._tally, "on_start")
-        self._ending = Guard(self._tally, "on_end")
         self._pricer = _pricer(book, rules, self._tally) if inner is not None else None
 
     @override
     def on_start(self, span: LiveSpan, parent_context: Context | None = None) -> None:
         """Capture the owner in force, where the context is right."""
-        with self._starting:
+        try:
             if span.kind not in _NEVER_GENAI and _scope_name(span) not in _OTHER_SCOPES:
                 context = get_current() if parent_context is None else parent_context
                 local = cast("Owner | None", context.get(OWNER_KEY))
                 carried = cast("Mapping[str, object] | None", context.get(_BAGGAGE_KEY))
                 if local is not None or carried:
                     self._capture(span, (local, carried))
+        except Exception as error:  # noqa: BLE001 - the guard, spelt out: every span passes here
+            self._tally.failed("on_start", error)
         if self._inner is not None:
             self._inner.on_start(span, parent_context)
 
@@ -107,8 +107,10 @@ class CostSpanProcessor(SpanProcessor):
         if self._inner is None or self._pricer is None:
             return
         outgoing = span
-        with self._ending:
+        try:
             outgoing = self._pricer.with_cost_later(span, self._captures, self._resolver)
+        except Exception as error:  # noqa: BLE001 - the guard, spelt out: every span passes here
+            self._tally.failed("on_end", error)
         self._inner.on_end(outgoing)
 
     @override
@@ -294,11 +296,12 @@ class _Copyable(Protocol):
 
 def _plain(attributes: Mapping[str, SdkValue] | None) -> dict[str, AttributeValue]:
     """Copy attributes; through `copy`, since reading the SDK's one by one takes a lock each."""
-    if attributes is None:
+    if not attributes:
         return {}
-    if hasattr(attributes, "copy"):
+    try:
         return cast("_Copyable", attributes).copy()
-    return dict(cast("Attributes", attributes))
+    except AttributeError:  # a mapping that somebody else made
+        return dict(cast("Attributes", attributes))
 
 
 def _events(span: ReadableSpan) -> tuple[Event, ...]:

@@ -55,6 +55,7 @@ class Candidate:
         models: Keys of the models it names.
         totals: Input and output tokens; None without usage.
         tail: Whether it is the record of a stream's end, which repeats another span's call.
+        rank: Its place in a total order, so that the order of arrival does not matter.
     """
 
     span: Span

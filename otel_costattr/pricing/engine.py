@@ -77,7 +77,10 @@ def price(call: ModelCall, *, at_ns: int, book: PriceBook) -> tuple[Price, ...]:
     Args:
         call: What a span says.
         at_ns: The call's start, nanoseconds UTC.
-        book: The prices.
+        book: The prices, in USD.
+
+    Returns:
+        One price a model, each a number of USD with its line items, or a named reason.
     """
     main = _priced(call, call.response_model, call.request_model, call.usage, at_ns, book)
     if not call.other_models:

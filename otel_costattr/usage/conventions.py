@@ -22,11 +22,11 @@ class Row:
 
     Attributes:
         scope: Instrumentation scope; a trailing `*` matches every name that begins so.
-        vendor: Whose model is called, as in `vendors.vendor`; `*` for any.
         convention: Whether cached tokens are inside the input count.
+        source: How it is known.
+        vendor: Whose model is called, as in `vendors.vendor`; `*` for any.
         since: First version, inclusive, or `''` for any.
         before: First version that is different, or `''` for none yet.
-        source: How it is known.
     """
 
     scope: str

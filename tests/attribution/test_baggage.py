@@ -7,6 +7,7 @@ from opentelemetry.baggage import get_all
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 
 from otel_costattr.attribution import OwnerRules, owner_in_baggage
+from otel_costattr.attribution.baggage import ignored_keys
 from otel_costattr.model import NOBODY
 
 
@@ -104,3 +105,11 @@ def test_any_baggage(baggage: dict[str, object]) -> None:
 
     stored = [*owner.values.values(), *owner.tags.values(), *owner.refused]
     assert all(len(value) <= 256 and value.isprintable() for value in stored)
+
+
+def test_ignored_keys_are_counted() -> None:
+    """Every member under a key off the list is counted; where baggage is not trusted, all are."""
+    baggage = {"tenant": "a", "costattr.user": "b", "costattr.cost.total_usd": "0", "x": "y"}
+
+    assert ignored_keys(baggage) == 2
+    assert ignored_keys(baggage, rules=OwnerRules(trust_baggage=False)) == 4

@@ -43,8 +43,9 @@ def test_key_matters() -> None:
         ((), "hash", b"short", "k1", "5 bytes"),
         ({"user"}, "hash", KEY, "", "key id"),
         ({"user"}, "hash", KEY, "a:b", "key id"),
+        ({"nobody"}, "hash", KEY, "k1", "nobody"),
     ],
-    ids=["no key", "short key", "no id", "bad id"],
+    ids=["no key", "short key", "no id", "bad id", "bad dimension"],
 )
 def test_refused_at_construction(
     hashed: set[str], emails: EmailPolicy, key: bytes, key_id: str, message: str

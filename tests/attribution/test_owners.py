@@ -199,7 +199,7 @@ def test_tags() -> None:
     owner = owner_of(
         chat_span(
             {"costattr.tag.region": "eu", "costattr.tag.shape": "span", "cost_center": 12},
-            resource={"k8s.namespace": "prod"},
+            resource={"k8s.namespace": "prod", "costattr.tag.zone": "b", "metadata": "{}"},
         ),
         rules=OwnerRules(tag_attributes=("cost_center", "k8s.namespace")),
         captured=Owner(tags={"shape": "round"}, sources={"tags.shape": "local"}),
@@ -210,6 +210,7 @@ def test_tags() -> None:
         "region": "eu",
         "cost_center": "12",
         "k8s.namespace": "prod",
+        "zone": "b",
     }
     assert owner.sources["tags.shape"] == "local"
 

@@ -23,7 +23,6 @@ def test_owner_is_written_at_the_start() -> None:
     assert ours(sibling.ended[0]) == {
         "tenant": "acme",
         "tag.region": "eu",
-        "owner.source": "local",
     }
 
 
@@ -65,7 +64,6 @@ def test_exporter_adds_cost_to_the_owner_on_the_span() -> None:
 
     assert ours(exporter.spans[0]) == {
         "tenant": "acme",
-        "owner.source": "local",
         "cost.status": "priced",
         "cost.total_usd": CALL_USD,
     }

@@ -7,19 +7,24 @@ import os
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
 from processor.tracing import CALL, Keep, KeepExported, call, ours, tracer
 
-from otel_costattr import attribution
+from otel_costattr import attribution, guest
 from otel_costattr.guest import Captures, Guard, Tally, override
 from otel_costattr.processor import CostSpanExporter, CostSpanProcessor
 
 
 class Hostile(dict[str, Any]):
     """Attributes of an SDK gone wrong."""
+
+    def __bool__(self) -> bool:
+        return True
 
     @override
     def copy(self) -> dict[str, Any]:
@@ -137,3 +142,53 @@ def test_fork() -> None:
     child, parent = (json.loads(line) for line in done.stdout.splitlines())
     assert child == [{}, 0, "priced"]
     assert parent == [{"priced": 1}, 1, "priced"]
+
+
+def test_reset_forgets_everything() -> None:
+    """What a forked child inherits is forgotten: counters, open spans and calls that were seen."""
+    inner = Keep()
+    processor = CostSpanProcessor(inner)
+    call(tracer(processor))
+    assert ours(inner.ended[0])["cost.status"] == "priced"
+    with attribution(tenant="acme"):
+        tracer(processor).start_span("never ends")
+
+    guest._reset_all()
+
+    assert processor.statistics() == guest.Statistics()
+
+
+class Bare(Mapping[str, Any]):
+    """A mapping that can do no more than it must."""
+
+    def __init__(self, attributes: Mapping[str, Any]) -> None:
+        self._attributes = attributes
+
+    @override
+    def __getitem__(self, name: str) -> Any:
+        return self._attributes[name]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._attributes)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._attributes)
+
+
+def test_attributes_of_other_makers() -> None:
+    """Spans that others built, without attributes or with a mapping of their own, are read too."""
+    inner = Keep()
+    processor = CostSpanProcessor(inner)
+    priced_then = 1_790_000_000_000_000_000
+    made = [
+        ReadableSpan("x"),
+        ReadableSpan("x", attributes=Bare(CALL), start_time=priced_then),
+    ]
+    for span in made:
+        processor.on_end(span)
+
+    assert inner.ended[0] is made[0]
+    assert ours(inner.ended[1])["cost.status"] == "priced"
+    assert processor.statistics().failures == {}

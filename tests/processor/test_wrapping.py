@@ -15,6 +15,7 @@ from processor.tracing import CALL, CALL_USD, SCOPE, Keep, KeepExported, call, o
 
 from otel_costattr import attribution
 from otel_costattr.guest import override
+from otel_costattr.preview import LateAttributes
 from otel_costattr.processor import CostSpanProcessor
 
 PRICED = {"cost.status": "priced", "cost.total_usd": CALL_USD}
@@ -35,7 +36,6 @@ def test_owner_and_cost() -> None:
         "tenant": "acme",
         "feature": "chat",
         "tag.region": "eu",
-        "owner.source": "local",
         **PRICED,
     }
     assert Decimal(str(attributes["costattr.cost.exact_usd"])) == Decimal("0.00027")
@@ -107,6 +107,20 @@ def test_other_spans_pass_untouched() -> None:
     assert inner.started == ["work", "GET"] * 2
 
 
+def test_spans_beside_a_call_pass_untouched() -> None:
+    """A span that has no call below it passes untouched while others have one."""
+    plain, inner = Keep(), Keep()
+    provider = TracerProvider()
+    for processor in (plain, CostSpanProcessor(inner)):
+        provider.add_span_processor(processor)
+    with provider.get_tracer("my.app").start_as_current_span("work"):
+        call(provider.get_tracer(SCOPE))
+        provider.get_tracer("my.app").start_span("beside").end()
+
+    assert [span.name for span in inner.ended[1:]] == ["beside", "work"]
+    assert inner.ended[1] is plain.ended[1]
+
+
 def test_genai_spans_that_are_no_call() -> None:
     """A tool's span gets its owner and no cost."""
     inner = Keep()
@@ -115,7 +129,7 @@ def test_genai_spans_that_are_no_call() -> None:
         span.set_attribute("gen_ai.operation.name", "execute_tool")
         span.end()
 
-    assert ours(inner.ended[0]) == {"tenant": "acme", "owner.source": "local"}
+    assert ours(inner.ended[0]) == {"tenant": "acme"}
 
 
 def test_unknown_is_not_zero() -> None:
@@ -226,10 +240,7 @@ def test_baggage_counts_below_what_was_said_in_place() -> None:
 
     assert ours(inner.ended[0])["tenant"] == "acme"
     assert ours(inner.ended[0])["feature"] == "f"
-    assert set(ours(inner.ended[0])["owner.source"].split(",")) == {
-        "tenant=local",
-        "feature=baggage",
-    }
+    assert ours(inner.ended[0])["owner.source"] == "feature=baggage"
 
 
 def test_inner_methods_are_forwarded() -> None:
@@ -307,6 +318,8 @@ def test_late_attributes_behave_like_attributes() -> None:
     assert len(attributes) == len(list(attributes)) > len(CALL)
     assert "costattr.cost.status" in repr(attributes)
     assert pickle.loads(pickle.dumps(attributes.copy())) == attributes  # noqa: S301
+    late = LateAttributes(lambda: {"a": 1})
+    assert pickle.loads(pickle.dumps(late)) == {"a": 1}  # noqa: S301
 
 
 def test_behind_a_simple_processor() -> None:
@@ -315,4 +328,4 @@ def test_behind_a_simple_processor() -> None:
     with attribution(tenant="acme"):
         call(tracer(CostSpanProcessor(SimpleSpanProcessor(exporter))))
 
-    assert ours(exporter.spans[0]) == {"tenant": "acme", "owner.source": "local", **PRICED}
+    assert ours(exporter.spans[0]) == {"tenant": "acme", **PRICED}
