@@ -14,6 +14,7 @@ from otel_costattr.errors import BadInput, RetryableError, StoreError
 from otel_costattr_collector import answers
 from otel_costattr_collector.access.errors import AccessError, Unauthenticated
 from otel_costattr_collector.access.gate import ANONYMOUS, Gate, Principal
+from otel_costattr_collector.analytics.investigations import investigations_router
 from otel_costattr_collector.analytics.router import FAILURES, NotThere, questions_router
 from otel_costattr_collector.answers import Explanation, Failure, Health
 from otel_costattr_collector.store import Store
@@ -40,6 +41,7 @@ def create_api(
     _add_health(api, store, ready)
     reader = Depends(_reader(gate))
     api.include_router(questions_router(store, reader))
+    api.include_router(investigations_router(store, reader))
     _add_answers(api, store, reader)
     _add_failures(api)
     return api

@@ -21,6 +21,42 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="compare",
+        summary="test whether a call of one prompt version is dearer than one of another; a gate for CI",
+        module="otel_costattr_collector.commands.compare",
+        extra="collector",
+    ),
+    cli.Command(
+        name="triage",
+        summary="find what drove spend up around an instant, and write the triage note",
+        module="otel_costattr_collector.commands.triage",
+        extra="collector",
+    ),
+    cli.Command(
+        name="review",
+        summary="write the ownership review of a week",
+        module="otel_costattr_collector.commands.review",
+        extra="collector",
+    ),
+    cli.Command(
+        name="quality",
+        summary="hold coverage, unpriced and estimated shares and rollups against thresholds",
+        module="otel_costattr_collector.commands.quality",
+        extra="collector",
+    ),
+    cli.Command(
+        name="export",
+        summary="write any answer as CSV, JSON lines or Parquet, the cost in FOCUS columns too",
+        module="otel_costattr_collector.commands.export",
+        extra="collector",
+    ),
+    cli.Command(
+        name="completion",
+        summary="print the completion script of a shell",
+        module="otel_costattr_collector.commands.completion",
+        extra="collector",
+    ),
+    cli.Command(
         name="explain",
         summary="say why a span in a file, or a ledger line, costs what it costs",
         module="otel_costattr_collector.commands.explain",

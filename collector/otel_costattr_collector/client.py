@@ -7,7 +7,7 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -55,8 +55,24 @@ class Api:
             RetryableError: Nobody answers, or the service is not ready.
             PermanentError: The answer is none of a collector.
         """
+        return self._object(self.file(path, parameters)[0])
+
+    def file(
+        self, path: str, parameters: Sequence[tuple[str, str]] = ()
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """Ask one question and return the body as it came, and the headers in lower case.
+
+        Args:
+            path: Such as `/v1/calls`.
+            parameters: Name and value, repeated as often as needed.
+
+        Raises:
+            BadInput: The question was refused; the message says why.
+            RetryableError: Nobody answers, or the service is not ready.
+            PermanentError: The service could not answer.
+        """
         question = f"?{urlencode(parameters)}" if parameters else ""
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "*/*"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked
@@ -64,7 +80,8 @@ class Api:
         )
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - likewise
-                return self._object(answer.read())
+                found = {name.lower(): value for name, value in answer.headers.items()}
+                return answer.read(), found
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refusal(error.code, error.read()) from error

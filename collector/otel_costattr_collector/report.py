@@ -16,10 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 NOBODY: Final = "(unknown)"
-_LEAST_WIDTH: Final = 100
+_WIDE: Final = 100
+_LEAST_WIDTH: Final = 60
 _WIDEST_NAME: Final = 24
 
+_BARS: Final = "▁▂▃▄▅▆▇█"
+
 Costs = Mapping[str, Any]
+Names = tuple[str, ...]
 
 MEASURES: Final[tuple[str, ...]] = (
     "calls",
@@ -53,31 +57,40 @@ def as_csv(costs: Costs) -> str:
     return out.getvalue().removesuffix("\n")
 
 
-def as_table(costs: Costs, *, width: int | None = None, color: bool = False) -> str:
+def as_table(
+    costs: Costs,
+    *,
+    width: int | None = None,
+    color: bool = False,
+    trends: Mapping[Names, str] | None = None,
+) -> str:
     """Draw a table with totals, and say below it what is not known.
 
     Args:
         costs: The answer of the API.
         width: Columns of the terminal; None for wide enough.
         color: Whether to write colours.
+        trends: Values of the dimensions to the spark line of the row.
     """
+    narrow = width is not None and width < _WIDE
     out = io.StringIO()
     console = Console(
         file=out,
-        width=max(width or 0, _LEAST_WIDTH),
+        width=max(width or _WIDE, _LEAST_WIDTH),
         force_terminal=color,
         no_color=not color,
         highlight=False,
     )
-    console.print(_table(costs))
+    console.print(_table(costs, trends or {}, narrow=narrow))
     for note in _notes(costs):
         console.print(note)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
-def _table(costs: Costs) -> Table:
+def _table(costs: Costs, trends: Mapping[Names, str], *, narrow: bool) -> Table:
     rows: Sequence[Costs] = costs["data"]
     extra = [column for column in _EXTRA if any(row[column[1]] for row in rows)]
+    measured = _MAIN[:2] if narrow else (*_MAIN, *extra)
     total = costs["total"]
     table = Table(
         title=escape(_title(costs)), title_justify="left", show_footer=True, box=box.SIMPLE_HEAD
@@ -92,14 +105,49 @@ def _table(costs: Costs) -> Table:
         )
     columns = [
         (head, _aligned([write(row[measure]) for row in (*rows, total)]))
-        for head, measure, write in (*_MAIN, *extra)
+        for head, measure, write in measured
     ]
     for head, values in columns:
         table.add_column(head, values[-1], justify="right")
+    if trends:
+        table.add_column("trend", no_wrap=True)
     for at, row in enumerate(rows):
-        names = [_name(row["dimensions"][name]) for name in costs["group_by"]]
-        table.add_row(*names, *(values[at] for _, values in columns))
+        key = tuple(row["dimensions"][name] for name in costs["group_by"])
+        trend = [trends.get(key, "")] if trends else []
+        table.add_row(*map(_name, key), *(column[at] for _, column in columns), *trend)
     return table
+
+
+def trends_of(buckets: Costs) -> dict[Names, str]:
+    """Draw the cost of each row over time; a bucket without a price is a blank.
+
+    Args:
+        buckets: The same question with a grain.
+    """
+    moments = sorted({row["bucket"] for row in buckets["data"]})
+    series: dict[Names, dict[str, Decimal]] = {}
+    for row in buckets["data"]:
+        names = tuple(row["dimensions"][name] for name in buckets["group_by"])
+        own = series.setdefault(names, {})
+        if row["total_cost"] is not None:
+            own[row["bucket"]] = Decimal(row["total_cost"])
+    return {
+        names: spark_line([own.get(moment) for moment in moments]) for names, own in series.items()
+    }
+
+
+def spark_line(values: Sequence[Decimal | None]) -> str:
+    """Draw values as bars of eight heights, None as a blank; the largest is the tallest."""
+    top = max((value for value in values if value is not None), default=Decimal(0))
+    return "".join(_bar(value, top) for value in values)
+
+
+def _bar(value: Decimal | None, top: Decimal) -> str:
+    if value is None:
+        return " "
+    if top <= 0 or value <= 0:
+        return _BARS[0]
+    return _BARS[min(int(value / top * len(_BARS)), len(_BARS) - 1)]
 
 
 def _aligned(values: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ from otel_costattr_collector.store import Answer
 _QUARTER_NS: Final = 900 * 10**9
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_ROWS: Final = 10_000
+MAX_FILE_ROWS: Final = 200_000
 
 Grain = Literal["15m", "hour", "day", "week", "month"]
 _DAYS_OR_MORE: Final = frozenset({"day", "week", "month"})
@@ -65,7 +66,7 @@ class Question:
         grain: Buckets of time, or `''` for the whole period.
         time_zone: IANA name of the zone of the buckets.
         reporting_zone: IANA name of the zone whose days the rollups keep.
-        limit: Most rows to return, 1 to `MAX_ROWS`.
+        limit: Most rows to return, 1 to `MAX_FILE_ROWS`.
         offset: Rows to skip.
     """
 
@@ -164,10 +165,14 @@ def edge_at(ns: int, reporting_zone: str) -> Edge:
         ns: The instant, nanoseconds UTC.
         reporting_zone: IANA name of the reporting time zone.
     """
-    instant = _EPOCH + timedelta(microseconds=ns // 1000)
-    local = instant.astimezone(ZoneInfo(reporting_zone))
+    local = instant_of(ns).astimezone(ZoneInfo(reporting_zone))
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     return Edge(ns=ns, day=local.date() if _ns(midnight) == ns else None)
+
+
+def instant_of(ns: int) -> datetime:
+    """Give the moment of nanoseconds UTC, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=ns // 1000)
 
 
 def _not_a_time(word: str) -> str:
@@ -256,8 +261,8 @@ def _check(question: Question) -> None:
     since, until = question.since, question.until
     if since is not None and until is not None and until.ns <= since.ns:
         raise BadInput("the period ends before it starts")
-    if not 1 <= question.limit <= MAX_ROWS:
-        raise BadInput(f"limit is {question.limit}: use 1 to {MAX_ROWS}")
+    if not 1 <= question.limit <= MAX_FILE_ROWS:
+        raise BadInput(f"limit is {question.limit}: use 1 to {MAX_FILE_ROWS}")
 
 
 def _expression(name: str, parameter: str, parameters: dict[str, object]) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import month
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from otel_costattr_collector import store as stores
 from otel_costattr_collector.api import create_api
@@ -61,3 +64,27 @@ def month_client(month_store: stores.Store) -> Iterator[TestClient]:
     """The API over the small month."""
     with TestClient(create_api(month_store)) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def spiked_store(chdb_folder: Path) -> Iterator[stores.Store]:
+    """A month of 40,000 calls with three incidents."""
+    layout = Layout(database="answers_spiked")
+    with stores.embedded(chdb_folder, layout=layout) as store:
+        store.migrate()
+        month.plant(store, 40_000)
+        yield store
+
+
+@pytest.fixture(scope="session")
+def spiked_url(spiked_store: stores.Store) -> Iterator[str]:
+    """Where the API over the month with incidents listens."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(create_api(spiked_store), log_level="error", lifespan="off")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from otel_costattr_collector.store import Store
+from typing_extensions import override
 
 Line = Mapping[str, Any]
 _RAW = (
@@ -43,9 +44,19 @@ class Sums:
     unpriced: int
 
 
-def raw_lines(store: Store) -> tuple[Line, ...]:
+class Lines(tuple[Line, ...]):
+    """Many lines, shown as a number."""
+
+    __slots__ = ()
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{len(self)} lines>"
+
+
+def raw_lines(store: Store) -> Lines:
     """Read every line as it stands in the ledger."""
-    return store.query(_RAW).mappings()
+    return Lines(store.query(_RAW).mappings())
 
 
 def value_of(line: Line, dimension: str) -> str:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from answers import plainly
-from answers.plainly import Line
+from answers.plainly import Line, Lines
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,7 +35,7 @@ _NS = 10**9
 
 
 @pytest.fixture(scope="module")
-def lines(month_store: Store) -> tuple[Line, ...]:
+def lines(month_store: Store) -> Lines:
     """Every line of the month."""
     return plainly.raw_lines(month_store)
 
@@ -75,7 +75,7 @@ def questions(draw: st.DrawFn) -> dict[str, Any]:
 @given(question=questions())
 @pytest.mark.timeout(120)
 def test_costs_equal_a_plain_computation_over_the_raw_lines(
-    month_client: TestClient, lines: tuple[Line, ...], question: dict[str, Any]
+    month_client: TestClient, lines: Lines, question: dict[str, Any]
 ) -> None:
     """Rows and total agree to the last digit; rollups and ledger give the same answer."""
     chosen, words = _chosen(lines, question)
@@ -102,7 +102,7 @@ def test_costs_equal_a_plain_computation_over_the_raw_lines(
     assert sum(row["calls"] for row in body["data"]) == total.calls
 
 
-def _chosen(lines: tuple[Line, ...], question: dict[str, Any]) -> tuple[list[Line], list[str]]:
+def _chosen(lines: Lines, question: dict[str, Any]) -> tuple[list[Line], list[str]]:
     since, until = (_ns(question, edge) for edge in ("first", "last"))
     within = [line for line in lines if since <= line["event_ns"] < until]
     words = []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
@@ -16,7 +18,7 @@ from otel_costattr_collector.analytics.asking import (
 )
 from otel_costattr_collector.analytics.catalogue import Named, seen_at, sql_of
 from otel_costattr_collector.analytics.rows import Page, Row
-from otel_costattr_collector.plain import decimal_text
+from otel_costattr_collector.plain import decimal_text, moment_text
 from otel_costattr_collector.queries import tag_of
 from otel_costattr_collector.spend import Question
 from otel_costattr_collector.store import Store
@@ -40,6 +42,23 @@ _SETTINGS: Final[Mapping[str, object]] = {
     "date_time_output_format": "iso",
     "output_format_parquet_string_as_string": 1,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """An answer as a file.
+
+    Attributes:
+        body: Its bytes.
+        media_type: What it is.
+        next_cursor: Asks for the next page; None on the last one.
+        truncated: Whether there are more rows.
+    """
+
+    body: bytes
+    media_type: str
+    next_cursor: str | None
+    truncated: bool
 
 
 def answer(store: Store, named: Named, asked: Asked, *, tenant: str = "") -> Page[Any]:
@@ -83,7 +102,7 @@ def answer(store: Store, named: Named, asked: Asked, *, tenant: str = "") -> Pag
     )
 
 
-def export(store: Store, named: Named, asked: Asked, *, tenant: str = "") -> bytes:
+def export(store: Store, named: Named, asked: Asked, *, tenant: str = "") -> File:
     """Write one page of a named question as a file; without total, unknown is empty or null.
 
     Raises:
@@ -104,7 +123,7 @@ def export(store: Store, named: Named, asked: Asked, *, tenant: str = "") -> byt
     )
 
 
-def export_costs(store: Store, asked: CostsAsked, *, tenant: str = "") -> bytes:
+def export_costs(store: Store, asked: CostsAsked, *, tenant: str = "") -> File:
     """Write one page of an answer about costs as a file.
 
     Raises:
@@ -126,7 +145,7 @@ def file_of(
     *,
     has_total: bool,
     by_dimensions: bool = True,
-) -> bytes:
+) -> File:
     """Run a query and return its rows as a file, the total left out."""
     tags = [
         (f"tag_{place}", name)
@@ -141,7 +160,15 @@ def file_of(
         f" WHERE {'NOT is_total' if has_total else 'true'}"
         f" LIMIT {question.limit} OFFSET {question.offset}"
     )
-    return store.export(wrapped, parameters, fmt=FORMATS[fmt][0], settings=_SETTINGS)
+    counted = store.query(f"SELECT count() FROM (\n{sql}\n)", parameters)  # noqa: S608 - likewise
+    more = counted.rows[0][0] - has_total > question.offset + question.limit
+    name, media_type = FORMATS[fmt]
+    return File(
+        body=store.export(wrapped, parameters, fmt=name, settings=_SETTINGS),
+        media_type=media_type,
+        next_cursor=cursor_at(question.offset + question.limit) if more else None,
+        truncated=more,
+    )
 
 
 def _identifier(name: str) -> str:
@@ -163,8 +190,10 @@ def _row(named: Named, row: dict[str, Any], question: Question, keys: list[str])
 
 
 def plain(value: Any) -> Any:
-    """Write decimals as text; everything else stays."""
-    return decimal_text(value) if isinstance(value, Decimal) else value
+    """Write decimals and moments as text; everything else stays."""
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    return moment_text(value) if isinstance(value, date) else value
 
 
 def _next(named: Named, question: Question, shown: list[Row]) -> str:

@@ -47,11 +47,21 @@ class Asked(BaseModel):
         description="dimension=value or dimension!=value, repeated; two values of one dimension"
         " are alternatives.",
     )
-    limit: int = Field(default=1000, ge=1, le=spend.MAX_ROWS, description="Most rows.")
+    limit: int = Field(
+        default=1000,
+        ge=1,
+        le=spend.MAX_FILE_ROWS,
+        description=f"Most rows; {spend.MAX_ROWS} at most in JSON.",
+    )
     cursor: Time | None = Field(
         default=None, description="`next_cursor` of the page before, with the same question."
     )
     format: Format = Field(default="json", description="json, jsonl, csv or parquet.")
+
+    @property
+    def most_rows(self) -> int:
+        """How many rows a page may have."""
+        return spend.MAX_ROWS if self.format == "json" else spend.MAX_FILE_ROWS
 
 
 class Grouped(Asked):
@@ -101,6 +111,8 @@ def question_of(
         BadInput: A word is not understood.
         Forbidden: It asks for another tenant.
     """
+    if asked.limit > asked.most_rows:
+        raise BadInput(f"limit is {asked.limit}: use 1 to {asked.most_rows}")
     zone = spend.time_zone(asked.time_zone or layout.time_zone)
     group_by = dimensions_of(asked.group_by) if isinstance(asked, Grouped) else ()
     filters, without = _filters(asked.where)

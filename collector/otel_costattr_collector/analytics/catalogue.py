@@ -182,6 +182,18 @@ def _calls(asked: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
     return parts, frame.parameters
 
 
+def _focus(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
+    frame = spend.frame(question, table="ledger")
+    frame.parameters["time_zone"] = question.time_zone
+    parts = {
+        "filter": frame.parts["filter"],
+        "day": spend.bucket("day", frame.source),
+        "zone": "{time_zone:String}",
+        "limit": spend.limit_of(question),
+    }
+    return parts, frame.parameters
+
+
 def seen_at(event_ns: int, line_id: str) -> str:
     """Write the word for a page that goes on after one line."""
     return f"{event_ns}-{line_id}"
@@ -306,6 +318,15 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         ask=_calls,
         by_dimensions=False,
         keyset=True,
+    ),
+    Named(
+        path="/v1/exports/focus",
+        query="focus",
+        summary="The cost by day in the columns of FOCUS",
+        row=rows.Focus,
+        asked=Asked,
+        ask=_focus,
+        by_dimensions=False,
     ),
 )
 

@@ -65,8 +65,7 @@ def _add_costs(router: APIRouter, store: Store, reader: Any) -> None:
         Amounts are decimal strings in USD. An amount is null, never 0, where nothing has a price.
         """
         if asked.format != "json":
-            body = answering.export_costs(store, asked, tenant=principal.tenant)
-            return _file(body, asked)
+            return _file(answering.export_costs(store, asked, tenant=principal.tenant))
         return costs(store, asked, tenant=principal.tenant)
 
 
@@ -76,8 +75,7 @@ def _add_question(router: APIRouter, store: Store, reader: Any, named: Named) ->
 
     def ask(asked: Annotated[words, Query()], principal: Principal = reader) -> Any:
         if asked.format != "json":
-            body = answering.export(store, named, asked, tenant=principal.tenant)
-            return _file(body, asked)
+            return _file(answering.export(store, named, asked, tenant=principal.tenant))
         return answering.answer(store, named, asked, tenant=principal.tenant)
 
     router.add_api_route(
@@ -115,5 +113,8 @@ class NotThere(BadInput):
     """What was asked for does not exist, or may not be read."""
 
 
-def _file(body: bytes, asked: Asked) -> Response:
-    return Response(body, media_type=answering.FORMATS[asked.format][1])
+def _file(found: answering.File) -> Response:
+    headers = {"X-Truncated": "true" if found.truncated else "false"}
+    if found.next_cursor is not None:
+        headers["X-Next-Cursor"] = found.next_cursor
+    return Response(found.body, media_type=found.media_type, headers=headers)

@@ -1,5 +1,7 @@
 """The rows of the answers: amounts are decimal strings in USD, null where nobody knows."""
 
+# ruff: noqa: N815 - FOCUS names its columns so
+
 from __future__ import annotations
 
 from typing import Annotated, Generic, TypeAlias, TypeVar
@@ -238,6 +240,48 @@ class Line(Row):
     price_entry: str
     price_book: str
     price_rule: str
+
+
+class Focus(Row):
+    """One row of a cost export in the columns of FOCUS; `x_` marks our own."""
+
+    BillingPeriodStart: str
+    BillingPeriodEnd: str
+    ChargePeriodStart: str
+    ChargePeriodEnd: str
+    ChargeCategory: str
+    ChargeClass: str | None
+    ChargeFrequency: str
+    ChargeDescription: str
+    BilledCost: Usd
+    EffectiveCost: Usd
+    ContractedCost: Usd
+    ListCost: Usd
+    BillingCurrency: str
+    ConsumedQuantity: int
+    ConsumedUnit: str
+    ProviderName: str
+    PublisherName: str
+    InvoiceIssuerName: str
+    ServiceCategory: str
+    ServiceSubcategory: str
+    ServiceName: str
+    SkuId: str
+    SkuPriceId: str
+    RegionId: str | None
+    ResourceId: str
+    ResourceName: str
+    ResourceType: str
+    BillingAccountId: str
+    SubAccountId: str | None
+    SubAccountName: str | None
+    Tags: str
+    x_Calls: int
+    x_InputTokens: int
+    x_CachedTokens: int
+    x_OutputTokens: int
+    x_Status: str
+    x_Entry: str
 
 
 R = TypeVar("R", bound=Row)

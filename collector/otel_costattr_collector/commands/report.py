@@ -5,9 +5,17 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import threading
+from typing import Final
 
 from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
-from ..report import FORMATS, as_table
+from ..report import FORMATS, as_table, trends_of
+from ..spend import MAX_ROWS
+
+_PATH: Final = "/v1/analytics/costs"
+_GRAINS: Final = ("15m", "hour", "day", "week", "month")
+_CLEAR: Final = "\x1b[2J\x1b[H"
+_STOP: Final = threading.Event()
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +47,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )
+    parser.add_argument("--time-zone", metavar="ZONE", help="zone of days, such as Asia/Kathmandu")
+    parser.add_argument(
+        "--trend",
+        choices=sorted(_GRAINS),
+        nargs="?",
+        const="day",
+        help="draw a spark line in each row of the table, by day unless another grain is named",
+    )
+    parser.add_argument(
+        "--watch",
+        type=_seconds,
+        nargs="?",
+        const=5.0,
+        metavar="SECONDS",
+        help="draw the table again and again until Ctrl-C (default: every 5 seconds)",
+    )
     parser.add_argument(
         "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
     )
@@ -52,17 +76,53 @@ def run(arguments: argparse.Namespace) -> int:
         BadInput: The question was refused.
         StoreError: No collector answers.
     """
+    api = Api(arguments.url, arguments.key)
+    if arguments.watch is None:
+        print(_drawn(api, arguments))
+        return 0
+    return _watch(api, arguments)
+
+
+def _watch(api: Api, arguments: argparse.Namespace) -> int:
+    try:
+        while True:
+            print(_CLEAR + _drawn(api, arguments), flush=True)
+            _STOP.wait(arguments.watch)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _drawn(api: Api, arguments: argparse.Namespace) -> str:
+    words = _words(arguments)
+    costs = api.get(_PATH, words)
+    if arguments.format != "table":
+        return FORMATS[arguments.format](costs)
+    trends: dict[tuple[str, ...], str] = {}
+    if arguments.trend is not None:
+        grain = arguments.trend
+        words = [(name, value) for name, value in words if name != "limit"]
+        trends = trends_of(api.get(_PATH, [*words, ("grain", grain), ("limit", str(MAX_ROWS))]))
+    on_terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if on_terminal else None
+    return as_table(costs, width=width, color=on_terminal, trends=trends)
+
+
+def _words(arguments: argparse.Namespace) -> list[tuple[str, str]]:
     parameters = [
         ("group_by", arguments.by),
         *(("where", condition) for condition in arguments.where),
         ("limit", str(arguments.limit)),
     ]
-    for name, value in (("start_date", arguments.start), ("end_date", arguments.end)):
-        if value is not None:
-            parameters.append((name, value))
-    costs = Api(arguments.url, arguments.key).get("/v1/analytics/costs", parameters)
-    if arguments.format == "table" and sys.stdout.isatty():
-        print(as_table(costs, width=shutil.get_terminal_size().columns, color=True))
-    else:
-        print(FORMATS[arguments.format](costs))
-    return 0
+    named = {
+        "start_date": arguments.start,
+        "end_date": arguments.end,
+        "time_zone": arguments.time_zone,
+    }
+    return [*parameters, *((name, value) for name, value in named.items() if value is not None)]
+
+
+def _seconds(word: str) -> float:
+    seconds = float(word)
+    if not 0.1 <= seconds <= 86_400:
+        raise ValueError(word)
+    return seconds

@@ -1,0 +1,72 @@
+"""The options that every question of the command line shares."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
+
+
+def add_words(parser: argparse.ArgumentParser, *, period: bool = True) -> None:
+    """Add period, filters, time zone, address and `--json`."""
+    if period:
+        parser.add_argument(
+            "--from", dest="start", metavar="TIME", help="first day, or an instant with its offset"
+        )
+        parser.add_argument(
+            "--to", dest="end", metavar="TIME", help="last day, or the instant before which it ends"
+        )
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="DIMENSION=VALUE",
+        help="count only these (!= leaves them out); may be repeated",
+    )
+    parser.add_argument("--time-zone", metavar="ZONE", help="zone of days, such as Asia/Kathmandu")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    parser.add_argument(
+        "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
+    )
+    parser.add_argument("--key", help=f"a key that may read (default: {KEY_VARIABLE})")
+
+
+def parameters_of(arguments: argparse.Namespace, **more: object) -> list[tuple[str, str]]:
+    """Write the options as parameters of the API, those that were given."""
+    named = {
+        "start_date": getattr(arguments, "start", None),
+        "end_date": getattr(arguments, "end", None),
+        "time_zone": arguments.time_zone,
+        **more,
+    }
+    return [
+        *(("where", condition) for condition in arguments.where),
+        *((name, str(value)) for name, value in named.items() if value is not None),
+    ]
+
+
+def api_of(arguments: argparse.Namespace) -> Api:
+    """Make the client that the options name.
+
+    Raises:
+        BadSettings: The address is no http or https URL.
+    """
+    return Api(arguments.url, arguments.key)
+
+
+def as_json(answer: Any) -> str:
+    """Write an answer as it came, indented."""
+    return json.dumps(answer, indent=2, ensure_ascii=False)
+
+
+def write(text: str, path: Path | None) -> None:
+    """Print a text, or write it to a file and say so."""
+    if path is None:
+        print(text.rstrip("\n"))
+        return
+    path.write_text(text, encoding="utf-8")
+    print(f"wrote {path}", file=sys.stderr)
