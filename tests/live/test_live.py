@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import uvicorn
 from collector.served import Served, serving
 from live.anthropic_stand_in import create_app as create_anthropic
+from live.stand_ins import standing_in
 from openai_stand_in import create_app as create_openai
-from starlette.applications import Starlette
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".envs" / "live" / "bin" / "python"
@@ -119,17 +115,3 @@ def settled(served: Served, tenant: str) -> tuple[int, Decimal]:
             if row["dimensions"]["tenant"] == tenant and row["calls"] >= CALLS:
                 return row["calls"], Decimal(row["total_cost"])
         assert time.monotonic() < deadline, f"the calls of {tenant} never came: {answer}"
-
-
-@contextmanager
-def standing_in(app: Starlette) -> Iterator[str]:
-    """Serve an application on a free port and yield its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
