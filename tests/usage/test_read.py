@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otel_costattr.model import Attributes, AttributeValue, Span, Unit
@@ -185,8 +185,9 @@ def _scopes() -> list[str]:
     return sorted({scope.rstrip("*") for dialect in DIALECTS for scope in dialect.scopes} | {"x"})
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 @given(
-    attributes=st.dictionaries(st.sampled_from(_names()), _VALUES, max_size=12),
+    attributes=st.dictionaries(st.sampled_from(_names()), _VALUES, max_size=6),
     scope=st.sampled_from(_scopes()),
     name=st.sampled_from(["", "chat x", "api_request", "agent run", "codex.sse_event"]),
     signal=st.sampled_from(["span", "log"]),

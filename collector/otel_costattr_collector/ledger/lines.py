@@ -137,8 +137,8 @@ def _counted(assessment: Assessment, place: int, arrived: str, key: str, source_
         status=status,
         reasons=reasons,
         response_model=model,
-        calls=int(main),
-        usage_calls=int(main and usage is not None),
+        calls=int(main and call.role == "call"),
+        usage_calls=int(main and call.role == "call" and usage is not None),
         counts={} if usage is None else usage.counts,
         reported_usd=_reported(call) if main else None,
     )
