@@ -19,9 +19,10 @@ from .access.binding import is_loopback
 from .access.tls import tls_files
 from .api import create_api
 from .codec import Decoder, Limits
+from .codec.projection import Projection
 from .ingest import Receiver
 from .ingest.pipeline import Pipeline
-from .ingest.setup import Ingest, open_ingest
+from .ingest.setup import Ingest, open_ingest, owner_rules
 from .metrics import Metrics
 from .operations import with_operations
 from .otlp_grpc import create_grpc_server
@@ -102,6 +103,7 @@ class Service:
         self._state = "starting"
         self._tls: Final = tls_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
         self._gate: Final = open_gate(settings)
+        self._projection: Final = Projection(owner_rules(settings))
         self.metrics: Final = Metrics()
         self.store: Final = open_store(settings)
         self._api: Final = AsgiServer(
@@ -196,7 +198,9 @@ class Service:
     def _open_doors(self, pipeline: Pipeline) -> Doors:
         settings = self._settings
         receiver = Receiver(
-            decoder=Decoder(wanted=is_genai, limits=_limits(settings)),
+            decoder=Decoder(
+                wanted=is_genai, limits=_limits(settings), reducer=self._projection.reducer
+            ),
             keep=pipeline.submit,
             gate=self._gate,
             metrics=self.metrics,

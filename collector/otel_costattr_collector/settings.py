@@ -93,6 +93,20 @@ class Settings(BaseModel):
         default=None,
         description="PEM file of authorities; with it, only clients they vouch for are let in.",
     )
+    hash_dimensions: str = Field(
+        default="",
+        description="Owners that are hashed before anything is stored, such as `user,employee`.",
+    )
+    hash_key: SecretStr | None = Field(
+        default=None, description="Secret of at least 16 bytes that owners are hashed with."
+    )
+    hash_key_id: str = Field(
+        default="k1", description="Names that secret in each hash, so that secrets can rotate."
+    )
+    emails: Literal["refuse", "hash"] = Field(
+        default="refuse",
+        description="What happens to owners that look like e-mail addresses.",
+    )
     max_body_bytes: Count = Field(
         default=16 * _MIB, description="Largest request body as received, in bytes."
     )

@@ -10,8 +10,9 @@ from otel_costattr_collector.codec import Decoder, Signal
 from otel_costattr_collector.codec.projection import Projection
 from wire import CALL, NOW_NS, otlp_json, traces, wire_span
 
-from otel_costattr.attribution import OwnerRule, OwnerRules, owner_of
+from otel_costattr.attribution import Identities, OwnerRule, OwnerRules, owner_of
 from otel_costattr.model import AttributeValue, Span
+from otel_costattr.testing import chat_span
 from otel_costattr.usage import is_genai, read
 
 RECORDINGS = sorted((Path(__file__).parents[3] / "shared" / "dialects").glob("*.json"))
@@ -148,3 +149,42 @@ def test_nesting_ends() -> None:
 
     assert reduce is not None
     assert reduce(nested) == "{}"
+
+
+HASHED = Identities(hashed=frozenset({"user"}), key=b"sixteen bytes key", key_id="k1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("user.id", "u-812", id="alias"),
+        pytest.param("costattr.user", " u-812 ", id="own-name"),
+        pytest.param("userId", 812, id="number"),
+        pytest.param("metadata", '{"userId": "u-812"}', id="metadata"),
+        pytest.param("metadata", '{"userId": 812}', id="number-in-metadata"),
+    ],
+)
+def test_people_are_hashed_at_the_door(name: str, value: AttributeValue) -> None:
+    """What is kept no longer says who it is, and is attributed as if it were hashed later."""
+    rules = OwnerRules(identities=HASHED)
+    reduce = Projection(rules).reducer(name)
+    assert reduce is not None
+    kept = reduce(value)
+
+    assert "812" not in str(kept).replace("h:k1:", "")[:6]
+    assert "u-812" not in str(kept)
+    before = owner_of(chat_span({name: value}), rules=rules)
+    assert owner_of(chat_span({name: kept}), rules=rules).values == before.values
+    assert before.values["user"].startswith("h:k1:")
+
+
+@pytest.mark.parametrize("name", ["user.id", "tenant", "costattr.tag.owner"])
+def test_an_address_of_a_person_is_refused_at_the_door(name: str) -> None:
+    """It is refused like any address, and the address itself goes no further."""
+    reduce = Projection().reducer(name)
+    assert reduce is not None
+    kept = reduce("jane.doe@example.com")
+
+    assert kept == "refused@e-mail.invalid"
+    told = owner_of(chat_span({name: kept}))
+    assert told.refused == owner_of(chat_span({name: "jane.doe@example.com"})).refused

@@ -148,6 +148,8 @@ def test_it_says_when_it_is_ready_and_counts_what_it_did(tmp_path: Path) -> None
             ("--http-port", "70000"), "http_port = '70000' in the command line", id="port"
         ),
         pytest.param(("--host", "0.0.0.0"), "without keys", id="open-to-strangers"),
+        pytest.param(("--hash-dimensions", "user"), "hash key has 0 bytes", id="no-hash-key"),
+        pytest.param(("--hash-dimensions", "usr"), "hash_dimensions names 'usr'", id="no-such"),
         pytest.param(("--tls-cert", "absent.pem"), "TLS needs both", id="half-tls"),
     ],
 )

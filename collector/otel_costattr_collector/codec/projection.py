@@ -8,20 +8,22 @@ that carries a usage block only numbers and named identifiers stay.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from otel_costattr.attribution import DEFAULT_RULES, OwnerRules
+from otel_costattr.attribution import DEFAULT_RULES, Identities, OwnerRules
 from otel_costattr.attribution.names import (
     ENTITY_IDS,
     METADATA_NAMES,
     METADATA_OBJECTS,
+    OWN_NAMES,
     SOURCE_ATTRIBUTE,
     TAG_PREFIX,
 )
+from otel_costattr.attribution.values import MAX_VALUE_CHARACTERS
 from otel_costattr.model import AttributeValue
 from otel_costattr.usage.dialects import DIALECTS
 from otel_costattr.usage.dialects.openinference import digest
@@ -86,6 +88,9 @@ _NUMBERS_IN_OBJECTS: Final = frozenset(
 )
 """Names inside such an object whose number is read."""
 
+REFUSED_ADDRESS: Final = "refused@e-mail.invalid"
+"""Stands in the journal for an address that policy refuses: it is refused like any, and nobody's."""
+
 _MAX_TEXT_CHARS: Final = 256
 _MAX_KEY_CHARS: Final = 64
 _MAX_DEPTH: Final = 8
@@ -103,7 +108,7 @@ class Projection:
         reducer: Gives what reduces the value of an attribute, None if all of it is dropped.
     """
 
-    __slots__ = ("_reducers", "reducer")
+    __slots__ = ("_reducers", "_tag", "reducer")
 
     def __init__(self, rules: OwnerRules = DEFAULT_RULES) -> None:
         plain = {
@@ -119,16 +124,18 @@ class Projection:
             {
                 **dict.fromkeys(marks, _mark),
                 **dict.fromkeys(plain, _plain),
-                **dict.fromkeys(_OBJECTS, _usage_object),
+                **{name: _owner(meant, rules.identities) for name, meant in _meanings(rules)},
+                **dict.fromkeys(_OBJECTS, _usage_object(rules.identities)),
                 "output.value": _output,
             }
         )
+        self._tag: Final = _owner("tags", rules.identities)
         self.reducer: Final[Callable[[str], Reduce | None]] = lru_cache(4096)(self._reducer)
 
     def _reducer(self, name: str) -> Reduce | None:
         found = self._reducers.get(name)
         if found is None and name.startswith(TAG_PREFIX):
-            return _plain
+            return self._tag
         return found
 
 
@@ -142,6 +149,32 @@ def _plain(value: AttributeValue) -> AttributeValue:
     return value
 
 
+def _meanings(rules: OwnerRules) -> Iterator[tuple[str, str]]:
+    """Yield each name that can name an owner, and the dimension."""
+    yield from rules.aliases.items()
+    yield from rules.baggage.items()
+    yield from OWN_NAMES.items()
+
+
+def _owner(dimension: str, identities: Identities) -> Reduce:
+    """Return what keeps an owner's value, with people hashed or refused before it is stored."""
+
+    def reduce(value: AttributeValue) -> AttributeValue:
+        kept = _plain(value)
+        if isinstance(kept, int) and dimension in identities.hashed:
+            kept = str(kept)
+        return _protected(kept, dimension, identities) if isinstance(kept, str) else kept
+
+    return reduce
+
+
+def _protected(value: str, dimension: str, identities: Identities) -> str | None:
+    if dimension in identities.hashed and len(value) > MAX_VALUE_CHARACTERS:
+        return None
+    protected, refusal = identities.protect(dimension, value.strip())
+    return REFUSED_ADDRESS if refusal else protected
+
+
 def _mark(_value: AttributeValue) -> AttributeValue:
     """Keep that the attribute was there, and nothing of it."""
     return True
@@ -151,9 +184,18 @@ def _output(value: AttributeValue) -> AttributeValue:
     return digest(value) if isinstance(value, str) else None
 
 
-def _usage_object(value: AttributeValue) -> AttributeValue:
-    parsed = parse(value)
-    return None if parsed is None else json.dumps(_reduced_mapping(parsed, 1))
+def _usage_object(identities: Identities) -> Reduce:
+    def reduce(value: AttributeValue) -> AttributeValue:
+        parsed = parse(value)
+        if parsed is None:
+            return None
+        kept = _reduced_mapping(parsed, 1)
+        for name in METADATA_NAMES.keys() & kept.keys():
+            if isinstance(kept[name], str | int):
+                kept[name] = _protected(str(kept[name]), METADATA_NAMES[name], identities)
+        return json.dumps(kept)
+
+    return reduce
 
 
 def _reduced(name: str, value: object, depth: int) -> object:

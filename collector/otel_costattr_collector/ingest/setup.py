@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from otel_costattr.errors import PermanentError, RetryableError
+from otel_costattr.attribution import Identities, OwnerRules
+from otel_costattr.errors import BadSettings, PermanentError, RetryableError
+from otel_costattr.model import DIMENSIONS
 from otel_costattr.pricing import shipped_book
 from otel_costattr.usage import read
 
@@ -52,6 +54,29 @@ class Ingest:
         """Close the journal and note that the run ended well."""
         self.journal.close()
         self.marker.clear()
+
+
+def owner_rules(settings: Settings) -> OwnerRules:
+    """Return how owners are found and protected.
+
+    Raises:
+        BadSettings: Hashing is asked for without a key, or of something that is no dimension.
+    """
+    named = [name.strip() for name in settings.hash_dimensions.split(",") if name.strip()]
+    for name in named:
+        if name not in DIMENSIONS:
+            raise BadSettings(f"hash_dimensions names {name!r}: use {', '.join(DIMENSIONS)}")
+    if not named and settings.emails == "refuse":
+        return OwnerRules()
+    key = settings.hash_key.get_secret_value().encode() if settings.hash_key else b""
+    return OwnerRules(
+        identities=Identities(
+            hashed=frozenset(named),
+            emails=settings.emails,
+            key=key,
+            key_id=settings.hash_key_id,
+        )
+    )
 
 
 def open_ingest(settings: Settings, store: Store, metrics: Metrics) -> Ingest:
@@ -158,7 +183,9 @@ def build_pipeline(
             wrapper_settle_ns=round(settings.wrapper_settle_seconds * _NS),
             read=read,
         ),
-        assessor=Assessor(book=shipped_book(), metrics=metrics, memory=memory),
+        assessor=Assessor(
+            book=shipped_book(), metrics=metrics, memory=memory, rules=owner_rules(settings)
+        ),
         parked=parked,
         clock=time.time_ns,
     )
