@@ -25,9 +25,10 @@ from otel_costattr.attribution.names import PREFIX
 from otel_costattr.attribution.rules import DEFAULT_RULES, OwnerRules
 from otel_costattr.context import OWNER_KEY
 from otel_costattr.guest import Captures, Guard, Statistics, Tally, override
-from otel_costattr.model import NO_ATTRIBUTES, Attributes, AttributeValue, Event, Owner, Span
+from otel_costattr.model import EMPTY, NO_ATTRIBUTES, Attributes, AttributeValue, Event, Owner, Span
 from otel_costattr.preview import Captured, LateAttributes, Preview, Resolver
 from otel_costattr.pricing import PriceBook, shipped_book
+from otel_costattr.sampler import CallLog
 from otel_costattr.usage import looks_like_genai
 
 MAX_OPEN_SPANS: Final = 10_000
@@ -70,6 +71,7 @@ class CostSpanProcessor(SpanProcessor):
         book: PriceBook | None = None,
         rules: OwnerRules = DEFAULT_RULES,
         max_open_spans: int = MAX_OPEN_SPANS,
+        unsampled: CallLog | None = None,
     ) -> None:
         """Load the price book now, so that no model call waits for it.
 
@@ -79,11 +81,15 @@ class CostSpanProcessor(SpanProcessor):
             rules: Aliases, the baggage allow-list, and the policy for people.
             max_open_spans: Most spans with an owner that are remembered until they end; beyond it
                 the oldest loses the owner that its context named.
+            unsampled: Where model calls are written that `CostSampler` records but nobody
+                exports; None to forget them.
         """
         self._inner = inner
+        self._unsampled = unsampled
         self._tally = Tally()
         self._resolver = Resolver(rules, self._tally)
         self._captures: Captures[Captured] = Captures(max_open_spans)
+        self._logging = Guard(self._tally, "unsampled")
         self._pricer = _pricer(book, rules, self._tally) if inner is not None else None
 
     @override
@@ -104,6 +110,9 @@ class CostSpanProcessor(SpanProcessor):
     @override
     def on_end(self, span: ReadableSpan) -> None:
         """Hand the span on, with owner and cost if it is a GenAI span."""
+        if self._unsampled is not None:
+            with self._logging:
+                self._log_unsampled(span, self._unsampled)
         if self._inner is None or self._pricer is None:
             return
         outgoing = span
@@ -137,6 +146,14 @@ class CostSpanProcessor(SpanProcessor):
     def statistics(self) -> Statistics:
         """Return what was assessed, refused, ignored and caught in this process."""
         return self._tally.statistics(self._captures)
+
+    def _log_unsampled(self, span: ReadableSpan, log: CallLog) -> None:
+        context = span.get_span_context()
+        if context is None or context.trace_flags.sampled:
+            return
+        captured = self._captures.take(_key(span))
+        if looks_like_genai(_scope_name(span), span.name, _plain(span.attributes)):
+            log.write(span, self._resolver.attributes(captured) if captured is not None else EMPTY)
 
     def _capture(self, span: LiveSpan, captured: Captured) -> None:
         if self._inner is None:
