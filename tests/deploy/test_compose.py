@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -116,15 +118,45 @@ def test_the_image_runs_a_command_that_exists() -> None:
 
 def test_the_image_is_built_from_what_the_build_needs() -> None:
     """Each copied path exists and passes the ignore file; nothing else does."""
-    copied = {
-        path.removeprefix("./")
-        for line in re.findall(r"^COPY (?!--)(.+)$", DOCKERFILE, re.MULTILINE)
-        for path in shlex.split(line)[:-1]
-    }
+    copied = _copied()
     allowed = re.findall(r"^!(.+)$", (DEPLOY / "Dockerfile.dockerignore").read_text(), re.MULTILINE)
 
     assert copied == set(allowed)
     assert all((ROOT / path).exists() for path in copied)
+
+
+def _copied() -> set[str]:
+    return {
+        path.removeprefix("./")
+        for line in re.findall(r"^COPY (?!--)(.+)$", DOCKERFILE, re.MULTILINE)
+        for path in shlex.split(line)[:-1]
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+def test_the_image_can_build_the_wheel(tmp_path: Path) -> None:
+    """What the image copies is enough for a wheel with both packages and the SQL."""
+    for name in _copied():
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tmp_path / name)
+        else:
+            shutil.copy(ROOT / name, tmp_path / name)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = (tmp_path / "dist").iterdir()
+    names = zipfile.ZipFile(wheel).namelist()
+
+    for expected in (
+        "otel_costattr/__init__.py",
+        "otel_costattr_collector/serve.py",
+        "otel_costattr_collector/clickhouse/queries/spend.sql",
+    ):
+        assert expected in names
 
 
 def test_keys_are_made_once(tmp_path: Path) -> None:
