@@ -103,18 +103,18 @@ class Claims:
         )
 
 
-def proven(claims: Claims) -> Convention | None:
+def proven(claims: Claims, cached: int) -> Convention | None:
     """Prove by arithmetic that cached tokens are not inside `input`, or answer None.
 
     The proof holds whatever a table says: a part cannot be larger than its whole.
     """
     given = claims.counts.get("input")
-    return "exclusive" if given is not None and claims.cached > given else None
+    return "exclusive" if given is not None and cached > given else None
 
 
-def _by_total(claims: Claims) -> Convention | None:
+def _by_total(claims: Claims, cached: int) -> Convention | None:
     """Tell from a total that adds up only with the cache on top; good evidence, no proof."""
-    counts, cached = claims.counts, claims.cached
+    counts = claims.counts
     given = counts.get("input")
     if not cached or given is None:
         return None
@@ -141,9 +141,10 @@ def leaves(
     counts = claims.counts
     if not counts or not any(counts.values()):
         return None, ("no_usage",)
-    settled = proven(claims) or claims.convention or convention or _by_total(claims)
+    cached = claims.cached
+    settled = proven(claims, cached) or claims.convention or convention or _by_total(claims, cached)
     reasons: list[str] = []
-    if settled is None and claims.cached and "input" in counts:
+    if settled is None and cached and "input" in counts:
         reasons.append("convention_assumed")
     leaf = _Leaves()
     _input_side(claims, leaf, exclusive=settled == "exclusive")

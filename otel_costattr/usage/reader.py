@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from otel_costattr.model import AttributeValue, ModelCall, ModelUsage, Role, Span, Usage
+from otel_costattr.model import MAX_COUNT, AttributeValue, ModelCall, ModelUsage, Role, Span, Usage
 from otel_costattr.usage.claims import Claims, Slot, leaves
 from otel_costattr.usage.conventions import Conventions, convention_of
 from otel_costattr.usage.keys import CALLS, COMMON, SLOTS, SUMS, WITHOUT_OUTPUT, Field, Keys
@@ -197,10 +197,16 @@ def _steps(reading: Reading, found: Mapping[str, object], name: str) -> tuple[Mo
 def _claims(reading: Reading) -> None:
     """Add the counts of single attributes to those of a raw object, which is preferred."""
     claims = reading.claims
-    whole = "input" in claims.counts or "input_fresh" in claims.counts
+    counts, sources = claims.counts, claims.sources
+    whole = "input" in counts or "input_fresh" in counts
     for name, (_, source, value) in reading.fields.items():
-        if name in SLOTS and not (whole and name in _OWN_CONVENTION):
-            claims.add(cast("Slot", name), value, source)
+        if name not in SLOTS or (whole and name in _OWN_CONVENTION):
+            continue
+        slot = cast("Slot", name)
+        if type(value) is int and 0 <= value <= MAX_COUNT and slot not in counts:
+            counts[slot], sources[slot] = value, source
+        else:
+            claims.add(slot, value, source)
 
 
 # A raw object counts these by its own convention; attributes beside it may follow another one.
@@ -240,11 +246,11 @@ _BAD: Final = ("bad_usage",)
 
 
 def _texts(fields: Fields) -> dict[str, str]:
-    return {
-        name: found[2].strip()
-        for name, found in fields.items()
-        if isinstance(found[2], str) and len(found[2]) <= MAX_TEXT
-    }
+    texts: dict[str, str] = {}
+    for name, (_, _, value) in fields.items():
+        if isinstance(value, str) and len(value) <= MAX_TEXT:
+            texts[name] = value.strip()
+    return texts
 
 
 def _usage(
