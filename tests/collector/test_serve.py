@@ -128,6 +128,23 @@ def test_sigterm_in_a_stream_of_requests_loses_nothing(tmp_path: Path) -> None:
     assert Decimal(costs["total"]["total_cost"]) == 4 * len(acknowledged) * PRICE
 
 
+def test_a_start_remembers_what_was_counted(tmp_path: Path) -> None:
+    """A resent span, and a copy by another library, are recognised by the next process."""
+    same = {**CALL, "gen_ai.response.id": "chatcmpl-same-1"}
+    first = traces(wire_span(same, number=1)).SerializeToString()
+    copy = traces(wire_span(same, number=2)).SerializeToString()
+    with serving(tmp_path / "data", *QUICK) as served:
+        assert served.post(first).status_code == 200
+    with serving(tmp_path / "data", *QUICK) as served:
+        assert served.post(first).status_code == 200
+        assert served.post(copy).status_code == 200
+    with serving(tmp_path / "data") as served:
+        total = served.costs()["total"]
+
+    assert (total["calls"], total["duplicates"]) == (1, 1)
+    assert Decimal(total["total_cost"]) == PRICE
+
+
 def test_it_says_when_it_is_ready_and_counts_what_it_did(tmp_path: Path) -> None:
     """Health, readiness and Prometheus metrics are on the API port."""
     with serving(tmp_path / "data", *QUICK) as served:

@@ -15,7 +15,7 @@ from otel_costattr_collector.ingest import Submission
 from otel_costattr_collector.ingest.parked import Parked
 from otel_costattr_collector.ingest.pipeline import Pipeline
 from otel_costattr_collector.ingest.seen import Seen
-from otel_costattr_collector.ingest.setup import build_pipeline
+from otel_costattr_collector.ingest.setup import build_pipeline, new_memory
 from otel_costattr_collector.journal import Journal
 from otel_costattr_collector.ledger import Block
 from otel_costattr_collector.metrics import Metrics
@@ -116,7 +116,15 @@ async def opened(
         segment_bytes=chosen.journal_segment_bytes,
     )
     metrics, parked = Metrics(), Parked(data / "parked", clock=lambda: NOW_NS)
-    pipeline = build_pipeline(chosen, store, metrics, journal, parked, Seen(1000))
+    pipeline = build_pipeline(
+        chosen,
+        store=store,
+        metrics=metrics,
+        journal=journal,
+        parked=parked,
+        seen=Seen(1000),
+        memory=new_memory(chosen),
+    )
     for block, segment in journal.state.blocks.values():
         asyncio.get_running_loop().create_task(pipeline.take(block, segment))
     pipeline.start()

@@ -5,16 +5,26 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from otel_costattr.calls import Verdict
 from otel_costattr.errors import RetryableError, StoreError
-from otel_costattr.model import Span
+from otel_costattr.model import (
+    INPUT_TOKEN_UNITS,
+    OUTPUT_TOKEN_UNITS,
+    ModelCall,
+    Span,
+    Unit,
+    Usage,
+)
 
 from ..journal import DoneRecord, Journal
 from ..ledger import Block
+from ..ledger.columns import unit_column
 from ..store import Store
+from .memory import Memory
 from .seen import Seen, key_of
 from .settling import Pending, pending_of
 
@@ -136,3 +146,52 @@ def load_seen(store: Store, seen: Seen, *, hours: int = 24, limit: int) -> int:
         for trace_id, span_id, key_tenant in reversed(rows)
     )
     return len(rows)
+
+
+_COUNTED: Final = """
+    SELECT trace_id, span_id, parent_span_id, scope_name, toUnixTimestamp64Nano(event_ns),
+        ifNull(duration_ns, 0), status, usage_calls, request_model, response_model, response_id,
+        if(owner_source['tenant'] = 'key', tenant, ''), {units}
+    FROM ledger
+    WHERE signal = 'span' AND entry = 'call' AND calls = 1 AND amends = ''
+        AND recorded_ns >= now() - INTERVAL {{hours:UInt32}} HOUR
+    ORDER BY recorded_ns DESC
+    LIMIT {{limit:UInt64}}
+"""
+
+
+def load_calls(store: Store, memory: Memory, *, hours: int = 24, limit: int = 20_000) -> int:
+    """Learn from the ledger which calls were counted lately, and return how many.
+
+    Args:
+        store: Where the ledger is.
+        memory: Learns them.
+        hours: How far back.
+        limit: How many at most, the latest ones; each costs some time at the start.
+    """
+    units = (*INPUT_TOKEN_UNITS, *OUTPUT_TOKEN_UNITS)
+    sql = _COUNTED.format(units=", ".join(map(unit_column, units)))
+    rows = store.query(sql, {"hours": hours, "limit": limit}).rows
+    for row in reversed(rows):
+        memory.remember([_counted(row[:11], dict(zip(units, row[12:], strict=True)))], row[11])
+    return len(rows)
+
+
+def _counted(row: Sequence[Any], counts: Mapping[Unit, int]) -> Verdict:
+    trace, span_id, parent, scope, start_ns, duration_ns, status, has_usage, *named = row
+    span = Span(
+        trace_id=trace,
+        span_id=span_id,
+        parent_span_id=parent,
+        scope_name=scope,
+        start_ns=start_ns,
+        end_ns=start_ns + duration_ns,
+    )
+    call = ModelCall(
+        role="aggregate" if status == "aggregate" else "call",
+        request_model=named[0],
+        response_model=named[1],
+        response_id=named[2],
+        usage=Usage(counts={u: n for u, n in counts.items() if n}) if has_usage else None,
+    )
+    return Verdict(span=span, call=call, kind="counts", scopes=frozenset({scope}))

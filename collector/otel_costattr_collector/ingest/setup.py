@@ -24,7 +24,7 @@ from .inserter import Inserter, Inserts
 from .memory import Memory
 from .parked import PARKED_FOLDER, Parked
 from .pipeline import Pipeline
-from .recovery import Marker, insert_frozen, load_seen, pending_again
+from .recovery import Marker, insert_frozen, load_calls, load_seen, pending_again
 from .repair import Repairs
 from .seen import Seen
 from .settling import Settling
@@ -32,6 +32,8 @@ from .settling import Settling
 JOURNAL_FOLDER: Final = "journal"
 _NS: Final = 10**9
 _LINKS_PER_CALL: Final = 2
+RELOADED_CALLS: Final = 20_000
+"""Calls that are learned from the ledger at the start, which takes about two seconds."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -107,7 +109,17 @@ def open_ingest(settings: Settings, store: Store, metrics: Metrics) -> Ingest:
         _log.info("applied migrations: %s", ", ".join(applied))
     seen = Seen(settings.remembered_spans)
     load_seen(store, seen, limit=settings.remembered_spans // 2)
-    pipeline = build_pipeline(settings, store, metrics, journal, parked, seen)
+    memory = new_memory(settings)
+    load_calls(store, memory, limit=min(settings.remembered_calls, RELOADED_CALLS))
+    pipeline = build_pipeline(
+        settings,
+        store=store,
+        metrics=metrics,
+        journal=journal,
+        parked=parked,
+        seen=seen,
+        memory=memory,
+    )
     return Ingest(pipeline=pipeline, journal=journal, marker=marker)
 
 
@@ -154,13 +166,23 @@ def migrated(store: Store) -> tuple[str, ...]:
             delay = min(2 * delay, 30.0)
 
 
+def new_memory(settings: Settings) -> Memory:
+    """Return an empty memory of the size that the settings say."""
+    return Memory(
+        max_calls=settings.remembered_calls,
+        max_links=_LINKS_PER_CALL * settings.remembered_calls,
+    )
+
+
 def build_pipeline(
     settings: Settings,
+    *,
     store: Inserts,
     metrics: Metrics,
     journal: Journal,
     parked: Parked,
     seen: Seen,
+    memory: Memory,
 ) -> Pipeline:
     """Put the path together over a journal, with what it still holds on its way.
 
@@ -171,11 +193,8 @@ def build_pipeline(
         journal: Holds the spans.
         parked: Takes what is refused for good.
         seen: Spans that were taken before.
+        memory: Calls that were counted before.
     """
-    memory = Memory(
-        max_calls=settings.remembered_calls,
-        max_links=_LINKS_PER_CALL * settings.remembered_calls,
-    )
     freezer = Freezer(
         journal=journal,
         settling=Settling(
