@@ -36,7 +36,9 @@ CREATE TABLE IF NOT EXISTS spend_by_feature_15m/*{local}*/ /*{on_cluster}*/
     reasoning_tokens         Int64                     COMMENT 'Of these, tokens spent on reasoning.' CODEC(T64, ZSTD(1)),
     amount_usd               Nullable(Decimal(38, 12)) COMMENT 'Cost, USD; NULL where no line has one.' CODEC(ZSTD(1)),
     list_usd                 Nullable(Decimal(38, 12)) COMMENT 'Cost at published rates, USD; NULL where no line has one.' CODEC(ZSTD(1)),
-    reported_cost_usd        Nullable(Decimal(38, 12)) COMMENT 'Cost that emitters claim, USD; NULL where none does.' CODEC(ZSTD(1))
+    reported_cost_usd        Nullable(Decimal(38, 12)) COMMENT 'Cost that emitters claim, USD; NULL where none does.' CODEC(ZSTD(1)),
+    least_usd                Nullable(Decimal(38, 12)) COMMENT 'Least that calls without a price can have cost, USD; NULL where nobody can say.' CODEC(ZSTD(1)),
+    most_usd                 Nullable(Decimal(38, 12)) COMMENT 'Most that calls without a price can have cost, USD; NULL where nobody can say.' CODEC(ZSTD(1))
 )
 ENGINE = /*{engine}*/ SummingMergeTree
 PARTITION BY toYYYYMM(bucket)

@@ -57,7 +57,9 @@ AS SELECT
     sum(ledger.reasoning_tokens) AS reasoning_tokens,
     sum(ledger.amount_usd) AS amount_usd,
     sum(ledger.list_usd) AS list_usd,
-    sum(ledger.reported_cost_usd) AS reported_cost_usd
+    sum(ledger.reported_cost_usd) AS reported_cost_usd,
+    sum(ledger.least_usd) AS least_usd,
+    sum(ledger.most_usd) AS most_usd
 FROM ledger/*{local}*/ AS ledger
 GROUP BY
     bucket,

@@ -22,6 +22,8 @@
 --   attributed_cost   USD of the attributed calls
 --   list_cost         USD at published rates
 --   reported_cost     USD that emitters claim
+--   least_cost        least that calls without a price can have cost, USD; NULL if nobody can say
+--   most_cost         most that they can have cost
 SELECT
     grouping(/*{keys*/ tenant /*}*/) > 0 AS is_total,
     /*{dimensions*/ spent.tenant AS tenant /*}*/,
@@ -40,7 +42,9 @@ SELECT
     sum(spent.amount_usd) AS total_cost,
     sumIf(spent.amount_usd, /*{known*/ spent.tenant != '' /*}*/) AS attributed_cost,
     sum(spent.list_usd) AS list_cost,
-    sum(spent.reported_cost_usd) AS reported_cost
+    sum(spent.reported_cost_usd) AS reported_cost,
+    sum(spent.least_usd) AS least_cost,
+    sum(spent.most_usd) AS most_cost
 FROM /*{source*/ ledger /*}*/ AS spent
 WHERE /*{filter*/ true /*}*/
 GROUP BY GROUPING SETS ((/*{keys*/ tenant /*}*/), ())

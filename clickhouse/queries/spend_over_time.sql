@@ -24,6 +24,8 @@
 --   attributed_cost   USD of the attributed calls
 --   list_cost         USD at published rates
 --   reported_cost     USD that emitters claim
+--   least_cost        least that calls without a price can have cost, USD; NULL if nobody can say
+--   most_cost         most that they can have cost
 SELECT
     grouping(bucket) > 0 AS is_total,
     /*{bucket*/ toDate(spent.event_ns, 'UTC') /*}*/ AS bucket,
@@ -43,7 +45,9 @@ SELECT
     sum(spent.amount_usd) AS total_cost,
     sumIf(spent.amount_usd, /*{known*/ spent.tenant != '' /*}*/) AS attributed_cost,
     sum(spent.list_usd) AS list_cost,
-    sum(spent.reported_cost_usd) AS reported_cost
+    sum(spent.reported_cost_usd) AS reported_cost,
+    sum(spent.least_usd) AS least_cost,
+    sum(spent.most_usd) AS most_cost
 FROM /*{source*/ ledger /*}*/ AS spent
 WHERE /*{filter*/ true /*}*/
 GROUP BY GROUPING SETS ((bucket, /*{keys*/ tenant /*}*/), ())

@@ -51,6 +51,10 @@ class Sums(BaseModel):
     output_tokens: int | None = Field(description="Reasoning included; null if none is known.")
     list_cost: str | None = Field(description="USD at published rates.")
     reported_cost: str | None = Field(description="USD that emitters claim.")
+    least_cost: str | None = Field(
+        description="Least USD that calls without a price can have cost; null if nobody can say."
+    )
+    most_cost: str | None = Field(description="Most USD that they can have cost.")
     price_coverage: str | None = Field(description="Share of calls with a price, 0 to 1.")
     attribution_coverage: str | None = Field(
         description="Share of calls with every dimension of the question known, 0 to 1."

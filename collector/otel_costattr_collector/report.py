@@ -37,6 +37,8 @@ MEASURES: Final[tuple[str, ...]] = (
     "cache_read_tokens",
     "list_cost",
     "reported_cost",
+    "least_cost",
+    "most_cost",
 )
 """What CSV holds beside the dimensions; an empty field is unknown."""
 
@@ -176,6 +178,10 @@ def _count(number: int | None) -> str:
     return "unknown" if number is None else f"{number:,}"
 
 
+def _bound(amount: str | None) -> str:
+    return "-" if amount is None else amount
+
+
 Write = Callable[[Any], str]
 _MAIN: Final[tuple[tuple[str, str, Write], ...]] = (
     ("calls", "calls", _count),
@@ -186,6 +192,8 @@ _MAIN: Final[tuple[tuple[str, str, Write], ...]] = (
 _EXTRA: Final[tuple[tuple[str, str, Write], ...]] = (
     ("estimated", "estimated_calls", _count),
     ("unpriced", "unpriced_lines", _count),
+    ("unpriced\nat least", "least_cost", _bound),
+    ("unpriced\nat most", "most_cost", _bound),
     ("failed", "failed_calls", _count),
 )
 """Columns that are shown only where a row has something to say."""

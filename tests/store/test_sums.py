@@ -33,6 +33,8 @@ MEASURES = [
     "amount_usd",
     "list_usd",
     "reported_cost_usd",
+    "least_usd",
+    "most_usd",
 ]
 START = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp()) * 10**9
 DAY_NS = 86_400 * 10**9
