@@ -17,6 +17,7 @@ from otel_costattr_collector.access.gate import ANONYMOUS, Gate, Principal
 from otel_costattr_collector.analytics.investigations import investigations_router
 from otel_costattr_collector.analytics.router import FAILURES, NotThere, questions_router
 from otel_costattr_collector.answers import Explanation, Failure, Health
+from otel_costattr_collector.outcomes import Conflict, OutcomeBook, Outcomes, Taken
 from otel_costattr_collector.store import Store
 
 RETRY_AFTER_S: Final = 5
@@ -42,6 +43,7 @@ def create_api(
     reader = Depends(_reader(gate))
     api.include_router(questions_router(store, reader))
     api.include_router(investigations_router(store, reader))
+    _add_outcomes(api, store, Depends(_sender(gate)))
     _add_answers(api, store, reader)
     _add_failures(api)
     return api
@@ -74,6 +76,33 @@ def _reader(gate: Gate | None) -> Callable[[Request], Principal]:
     return reader
 
 
+def _sender(gate: Gate | None) -> Callable[[Request], Principal]:
+    def sender(request: Request) -> Principal:
+        if gate is None:
+            return ANONYMOUS
+        principal = gate.authenticate(request.headers.items())
+        principal.require("ingest")
+        return principal
+
+    return sender
+
+
+def _add_outcomes(api: FastAPI, store: Store, sender: Any) -> None:
+    book = OutcomeBook(store)
+
+    @api.post(
+        "/v1/outcomes",
+        tags=["inputs"],
+        responses={
+            **FAILURES,
+            409: {"model": Failure, "description": "The id is known otherwise."},
+        },
+    )
+    def outcomes(posted: Outcomes, principal: Principal = sender) -> Taken:
+        """Say what calls were for; idempotent by id."""
+        return book.take(posted.outcomes, tenant=principal.tenant)
+
+
 def _add_answers(api: FastAPI, store: Store, reader: Any) -> None:
     @api.get(
         "/v1/explain/{line_id}", tags=["answers"], responses={**FAILURES, 404: {"model": Failure}}
@@ -91,6 +120,8 @@ def _add_answers(api: FastAPI, store: Store, reader: Any) -> None:
 def _add_failures(api: FastAPI) -> None:
     @api.exception_handler(BadInput)
     def bad_input(_: Request, error: BadInput) -> JSONResponse:
+        if isinstance(error, Conflict):
+            return _failure(409, "conflict", str(error))
         if isinstance(error, NotThere):
             return _failure(404, "not_found", str(error))
         return _failure(400, "bad_request", str(error))

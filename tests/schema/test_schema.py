@@ -14,6 +14,7 @@ from otel_costattr.errors import BadSettings
 
 TABLES = (
     "ledger",
+    "outcomes",
     "schema_migrations",
     "spend_by_feature_15m",
     "spend_by_session",

@@ -194,6 +194,22 @@ def _focus(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
     return parts, frame.parameters
 
 
+_OF_OUTCOMES: Final = frozenset({"tenant", "feature", "session", "trace_id", "external_request_id"})
+
+
+def _outcomes(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
+    named = {*question.filters, *(name for group in question.without for name in group)}
+    if not named <= _OF_OUTCOMES:
+        raise BadInput(f"outcomes are filtered by {', '.join(sorted(_OF_OUTCOMES))} only")
+    frame = spend.frame(question, table="ledger")
+    parts = {"filter": frame.parts["filter"], "limit": spend.limit_of(question)}
+    tenant = question.filters.get("tenant", ())
+    if len(tenant) == 1 and not isinstance(tenant, str):
+        frame.parameters["readable"] = tenant[0]
+        parts["readable"] = "tenant = {readable:String}"
+    return parts, frame.parameters
+
+
 def seen_at(event_ns: int, line_id: str) -> str:
     """Write the word for a page that goes on after one line."""
     return f"{event_ns}-{line_id}"
@@ -318,6 +334,15 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         ask=_calls,
         by_dimensions=False,
         keyset=True,
+    ),
+    Named(
+        path="/v1/analytics/outcomes",
+        query="outcomes",
+        summary="What one outcome costs, by kind",
+        row=rows.OutcomeCosts,
+        asked=Asked,
+        ask=_outcomes,
+        by_dimensions=False,
     ),
     Named(
         path="/v1/exports/focus",

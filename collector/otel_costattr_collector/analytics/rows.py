@@ -242,6 +242,20 @@ class Line(Row):
     price_rule: str
 
 
+class OutcomeCosts(Row):
+    """What one kind of outcome costs."""
+
+    kind: str
+    outcomes: Count
+    successes: Count
+    joined: Count
+    total_cost: Usd
+    unpriced_calls: Count
+    cost_per_outcome: Usd
+    cost_per_success: Usd
+    total_value: Ratio
+
+
 class Focus(Row):
     """One row of a cost export in the columns of FOCUS; `x_` marks our own."""
 

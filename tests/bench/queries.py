@@ -1,0 +1,129 @@
+"""Every named query on a month of 10 million calls: p50 and p95, warm, one at a time.
+
+The month is made inside ClickHouse by SQL, which takes some minutes on two cores;
+`COSTATTR_BENCH_CALLS` makes it smaller, `COSTATTR_BENCH_MONTH` names a folder to keep it in.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import quantiles
+
+import month
+from bench.table import BenchRow
+from otel_costattr_collector import queries, spend
+from otel_costattr_collector.analytics.asking import Asked, Compared, question_of
+from otel_costattr_collector.analytics.catalogue import QUESTIONS, Named, sql_of
+from otel_costattr_collector.analytics.triage import triage
+from otel_costattr_collector.analytics.windows import windows_around
+from otel_costattr_collector.spend import Question, edge
+from otel_costattr_collector.store import Store, embedded
+
+ROUNDS = 7
+_PERIOD = {"start_date": "2026-10-01", "end_date": "2026-10-31"}
+_HALVES = {"start_date": "2026-10-17", "end_date": "2026-10-31", "before_start": "2026-10-02", "before_end": "2026-10-16"}  # fmt: skip
+_HOLD = {"spend: a month by tenant": "p50 <= 25", "spend: one tenant by user": "<= 100"}
+
+
+def rows() -> Iterable[BenchRow]:
+    """Measure each query, the triage of one spike, and what the month weighs."""
+    with _month() as store:
+        for name, sql, parameters in _questions(store):
+            yield from _timed(store, name, sql, parameters)
+        yield _triaged(store)
+        yield _weighed(store)
+
+
+@contextmanager
+def _month() -> Iterator[Store]:
+    calls = int(os.environ.get("COSTATTR_BENCH_CALLS", "10000000"))
+    kept = os.environ.get("COSTATTR_BENCH_MONTH")
+    with tempfile.TemporaryDirectory() as folder, embedded(Path(kept or folder)) as store:
+        store.migrate()
+        if not store.query("SELECT count() FROM ledger").rows[0][0]:
+            month.plant(store, calls)
+        yield store
+
+
+def _questions(store: Store) -> Iterator[tuple[str, str, dict[str, object]]]:
+    since, until = edge("2026-10-01", "UTC"), edge("2026-10-31", "UTC", end=True)
+    asked = {
+        "spend: a month by tenant": Question(group_by=("tenant",), since=since, until=until),
+        "spend: a month by feature and version": Question(
+            group_by=("feature", "prompt_version"), since=since, until=until
+        ),
+        "spend: one tenant by user": Question(
+            group_by=("user",), since=since, until=until, filters={"tenant": "tenant-0007"}
+        ),
+        "spend_over_time: features by hour in Kathmandu": Question(
+            group_by=("feature",),
+            since=since,
+            until=until,
+            grain="hour",
+            time_zone="Asia/Kathmandu",
+        ),
+    }
+    for name, question in asked.items():
+        yield (name, *spend.ask(question))
+    for named in QUESTIONS:
+        yield (named.query, *sql_of(named, words := _words(named), _asked(store, named, words)))
+    yield "quality", queries.render("quality"), {}
+    yield "ledger_against_rollups", queries.render("ledger_against_rollups"), {}
+
+
+def _words(named: Named) -> Asked:
+    words = _HALVES if named.asked is Compared else _PERIOD
+    return named.asked.model_validate({**words, "limit": 20})
+
+
+def _asked(store: Store, named: Named, words: Asked) -> Question:
+    by = ("feature", "tenant", "model") if named.query == "movers" else named.group_by
+    return question_of(words, store.layout, tenant="", default=by)
+
+
+def _timed(store: Store, name: str, sql: str, parameters: dict[str, object]) -> Iterator[BenchRow]:
+    store.query(sql, parameters)
+    taken = [_ms(store, sql, parameters) for _ in range(ROUNDS)]
+    hold = _HOLD.get(name, "")
+    yield BenchRow(what=f"{name}, p50", value=_quantile(taken, 50), unit="ms", hold=hold)
+    yield BenchRow(what=f"{name}, p95", value=_quantile(taken, 95), unit="ms")
+
+
+def _ms(store: Store, sql: str, parameters: dict[str, object]) -> float:
+    started = time.perf_counter()
+    store.query(sql, parameters)
+    return (time.perf_counter() - started) * 1000
+
+
+def _quantile(taken: Sequence[float], percent: int) -> float:
+    return quantiles(taken, n=100, method="inclusive")[percent - 1]
+
+
+def _triaged(store: Store) -> BenchRow:
+    question = Question(group_by=("tenant",))
+    started = time.perf_counter()
+    found = triage(
+        store, question, windows_around(store, question, edge(month.SPIKE.around, "UTC").ns)
+    )
+    taken = time.perf_counter() - started
+    first = found.drivers[0]
+    return BenchRow(
+        what=f"triage of a spike: {first.hypothesis} in {', '.join(first.values.values())}",
+        value=taken,
+        unit="s",
+    )
+
+
+def _weighed(store: Store) -> BenchRow:
+    sql = (
+        "SELECT sum(bytes_on_disk) / (SELECT sum(calls) FROM ledger) FROM system.parts"
+        " WHERE active AND database = currentDatabase()"
+    )
+    return BenchRow(
+        what="disk, all tables", value=store.query(sql).rows[0][0], unit="bytes/call", hold="<= 130"
+    )
