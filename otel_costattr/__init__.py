@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
 
-from otel_costattr.assess import assess, assess_all
 from otel_costattr.context import attribution
 from otel_costattr.errors import CostattrError
 from otel_costattr.model import Owner, Span, Usage
-from otel_costattr.pricing import PriceBook, price, shipped_book
 
 if TYPE_CHECKING:
+    from otel_costattr.assess import assess, assess_all
+    from otel_costattr.pricing import PriceBook, price, shipped_book
     from otel_costattr.processor import CostSpanExporter, CostSpanProcessor
 
 __all__ = [
@@ -28,15 +31,36 @@ __all__ = [
     "shipped_book",
 ]
 
+_LATER: Final = {
+    "CostSpanExporter": "otel_costattr.processor",
+    "CostSpanProcessor": "otel_costattr.processor",
+    "PriceBook": "otel_costattr.pricing",
+    "assess": "otel_costattr.assess",
+    "assess_all": "otel_costattr.assess",
+    "price": "otel_costattr.pricing",
+    "shipped_book": "otel_costattr.pricing",
+}
+"""Names that are imported when they are first used: an application that only says who owns its
+calls waits neither for the SDK nor for the price engine.
+"""
+
+
+class _Package(ModuleType):
+    """This package, in which `assess` is the function and never the module of that name."""
+
+    def __setattr__(self, name: str, value: object) -> None:  # type: ignore[explicit-override]
+        if name not in _LATER or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
 
 def __getattr__(name: str) -> object:
-    """Import the SDK only where it is used: commands and the collector do without it."""
-    if name not in {"CostSpanExporter", "CostSpanProcessor"}:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from otel_costattr import processor  # noqa: PLC0415 - the import that waits for its first use
-
-    return getattr(processor, name)
+    return getattr(import_module(_LATER[name]), name)
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return sorted({*globals(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Package

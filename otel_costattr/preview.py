@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from opentelemetry.attributes import BoundedAttributes
 
 from otel_costattr.assess import attributes_of, judge
 from otel_costattr.attribution.attributes import owner_attributes
@@ -16,7 +18,6 @@ from otel_costattr.context import merged
 from otel_costattr.guest import Captures, Tally, override, reset_after_fork
 from otel_costattr.model import (
     EMPTY,
-    NO_ATTRIBUTES,
     NOBODY,
     Attributes,
     AttributeValue,
@@ -98,52 +99,49 @@ class Resolver:
         )
 
 
-class LateAttributes(Mapping[str, AttributeValue]):
-    """Attributes that are worked out when they are first read, once, by whichever thread it is."""
+class LateAttributes(BoundedAttributes):
+    """Attributes that are worked out when they are first read, once, by whichever thread it is.
 
-    __slots__ = ("_lock", "_make", "_whole")
+    They are the API's own kind of attributes, since SDKs ask only that kind how many were dropped;
+    what that class keeps in `_dict` is worked out here.
+    """
 
-    def __init__(self, make: Callable[[], Attributes]) -> None:
+    def __init__(self, make: Callable[[], Attributes], *, dropped: int = 0) -> None:
         """Remember how.
 
         Args:
             make: Returns the attributes; it must not raise.
+            dropped: How many the SDK had dropped.
         """
+        self.maxlen = None
+        self.max_value_len = None
+        self.dropped = dropped
+        self._immutable = True
         self._lock = threading.Lock()
         self._make: Callable[[], Attributes] | None = make
-        self._whole: Attributes = NO_ATTRIBUTES
+        self._whole: dict[str, AttributeValue] = {}
 
+    @property
     @override
-    def __getitem__(self, name: str) -> AttributeValue:
-        return self._read()[name]
-
-    @override
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
-
-    @override
-    def __len__(self) -> int:
-        return len(self._read())
-
-    @override
-    def __repr__(self) -> str:
-        return repr(self._read())
-
-    @override
-    def __reduce__(self) -> tuple[type[dict[str, AttributeValue]], tuple[Attributes]]:
-        return dict, (self._read(),)
-
-    def copy(self) -> dict[str, AttributeValue]:
-        """Return them as a plain dict."""
-        return dict(self._read())
-
-    def _read(self) -> Attributes:
+    def _dict(self) -> dict[str, Any]:  # type: ignore[override]  # read like the attribute
         if self._make is not None:
             with self._lock:
                 if self._make is not None:  # pragma: no branch - another thread may be faster
-                    self._whole = self._make()
+                    self._whole = dict(self._make())
                     self._make = None
         return self._whole
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._dict)
+
+    @override
+    def __repr__(self) -> str:
+        return repr(self._dict)
+
+    @override
+    def __reduce__(self) -> tuple[type[dict[str, AttributeValue]], tuple[Attributes]]:
+        return dict, (self._dict,)
 
 
 class Preview:

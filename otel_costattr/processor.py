@@ -6,12 +6,10 @@ the inner processor or exporter; siblings see the span as it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Final, Protocol, TypeVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from opentelemetry import baggage
-from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -231,7 +229,8 @@ class _Pricer:
         if not looks_like_genai(_scope_name(span), span.name, attributes):
             return self._passed(span)
         self._preview.expect(_above(span))
-        return _copy(span, self._whole(span, attributes))
+        whole = self._whole(span, attributes)
+        return _copy(span, lambda: whole)
 
     def with_cost_later(
         self, span: ReadableSpan, captures: Captures[Captured], resolver: Resolver
@@ -252,7 +251,7 @@ class _Pricer:
             return attributes
 
         self._preview.expect(_above(span))
-        return _copy(span, LateAttributes(whole))
+        return _copy(span, whole)
 
     def _passed(self, span: ReadableSpan) -> ReadableSpan:
         if self._preview.wrappers.kept:
@@ -343,13 +342,13 @@ def _above(span: ReadableSpan) -> tuple[int, int] | None:
     return (parent.trace_id, parent.span_id) if parent is not None else None
 
 
-def _copy(span: ReadableSpan, attributes: Attributes) -> ReadableSpan:
+def _copy(span: ReadableSpan, make: Callable[[], Attributes]) -> ReadableSpan:
     return ReadableSpan(
         name=span.name,
         context=span.get_span_context(),
         parent=span.parent,
         resource=span.resource,
-        attributes=_bounded(attributes, span.dropped_attributes),
+        attributes=cast("Any", LateAttributes(make, dropped=_dropped(span))),
         events=_counting(span.events, span.dropped_events),
         links=_counting(span.links, span.dropped_links),
         kind=span.kind,
@@ -360,20 +359,16 @@ def _copy(span: ReadableSpan, attributes: Attributes) -> ReadableSpan:
     )
 
 
-def _bounded(attributes: Attributes, dropped: int) -> Mapping[str, SdkValue]:
-    """Keep the number of dropped attributes; the SDK counts them only in a mapping of its own."""
-    merged = cast("Mapping[str, SdkValue]", attributes)
-    if not dropped:
-        # A proxy, since the oldest SDK writes JSON from a dict or a proxy and from nothing else.
-        return MappingProxyType(merged)
-    bounded = BoundedAttributes(attributes=merged)
-    bounded.dropped = dropped
-    return bounded
+def _dropped(span: ReadableSpan) -> int:
+    try:
+        return span.dropped_attributes
+    except AttributeError:  # the oldest SDK asks every mapping, somebody else's too
+        return 0
 
 
 def _counting(items: Sequence[Item], dropped: int) -> Sequence[Item]:
-    if not dropped:
-        return items
+    if not items and not dropped:
+        return ()
     bounded = BoundedList.from_seq(len(items), items)
     bounded.dropped = dropped
     return cast("Sequence[Item]", bounded)

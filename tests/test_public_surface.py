@@ -81,6 +81,23 @@ def test_public_names() -> None:
     assert set(NAMES) <= set(dir(otel_costattr))
 
 
+@pytest.mark.parametrize(
+    "before", ["", "import otel_costattr.processor; ", "import otel_costattr.assess; "]
+)
+def test_functions_are_never_their_modules(before: str) -> None:
+    """`assess` and `attribution` are the functions, whatever was imported before."""
+    code = (
+        f"{before}from otel_costattr import assess, attribution; "
+        "import otel_costattr; from otel_costattr.assess import assess as same; "
+        "print(callable(attribution), assess is same is otel_costattr.assess)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=19, check=True
+    )
+
+    assert done.stdout.split() == ["True", "True"]
+
+
 def test_unknown_names_are_attribute_errors() -> None:
     """A misspelt name is an `AttributeError` that repeats it."""
     with pytest.raises(AttributeError, match="CostSpanProcesor"):
@@ -136,17 +153,17 @@ def test_public_classes_are_documented(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_import_leaves_the_sdk_and_the_prices_alone() -> None:
-    """Importing the library loads neither the SDK nor the price book."""
+    """Importing the library loads neither the SDK nor the price engine."""
     code = (
         "import sys, otel_costattr; "
-        "from otel_costattr.pricing.book import shipped_book; "
-        "print('opentelemetry.sdk' in sys.modules, shipped_book.cache_info().currsize)"
+        "print([name for name in sys.modules if name in {'opentelemetry.sdk.trace', "
+        "'otel_costattr.pricing', 'otel_costattr.usage'}])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=True
     )
 
-    assert done.stdout.split() == ["False", "0"]
+    assert done.stdout.split() == ["[]"]
 
 
 def _section(text: str, title: str) -> str:

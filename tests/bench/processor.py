@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 import timeit
 from collections.abc import Callable, Iterable, Sequence
@@ -68,6 +70,21 @@ def rows() -> Iterable[BenchRow]:
     exporter.export(ended)
     assessing = (time.thread_time() - started) / NUMBER * 1e6
     yield _row("GenAI span assessed, exporter's thread", assessing, "", "off the caller's thread")
+    yield BenchRow(
+        what="import otel_costattr beyond the SDK", value=_import_ms(), unit="ms", hold="<= 50"
+    )
+
+
+def _import_ms() -> float:
+    """CPU milliseconds of `import otel_costattr` where the SDK is loaded, the best of five."""
+    code = (
+        "import time, opentelemetry.sdk.trace.export, opentelemetry.baggage; "
+        "a = time.process_time(); import otel_costattr; print(time.process_time() - a)"
+    )
+    return 1e3 * min(
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+        for _ in range(5)
+    )
 
 
 def _both(

@@ -67,6 +67,8 @@ def test_exporter_adds_cost_to_the_owner_on_the_span() -> None:
         "cost.status": "priced",
         "cost.total_usd": CALL_USD,
     }
+    assert "costattr.cost.status" in exporter.spans[0].to_json()
+    assert exporter.spans[0].dropped_attributes == 0
     assert costs.statistics().assessed == {"priced": 1}
 
 

@@ -183,7 +183,7 @@ def test_attributes_of_other_makers() -> None:
     processor = CostSpanProcessor(inner)
     priced_then = 1_790_000_000_000_000_000
     made = [
-        ReadableSpan("x"),
+        ReadableSpan("x", attributes={}),
         ReadableSpan("x", attributes=Bare(CALL), start_time=priced_then),
     ]
     for span in made:

@@ -74,6 +74,7 @@ def test_everything_else_is_kept() -> None:
     assert [link.context.span_id for link in after.links] == [2]
     assert dict(before.attributes or {}) == CALL
     assert "costattr.cost.status" in after.to_json()
+    assert (after.dropped_attributes, after.dropped_events, after.dropped_links) == (0, 0, 0)
 
 
 def test_dropped_counts_are_kept() -> None:
