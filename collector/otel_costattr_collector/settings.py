@@ -44,9 +44,20 @@ class Settings(BaseModel):
     clickhouse: SecretStr | None = Field(
         default=None,
         description=(
-            "`http://user:password@host:8123/database` of a ClickHouse server; unset means the"
-            " embedded engine in the data folder."
+            "`http://user:password@host:8123/database` of a ClickHouse server, replicas with commas"
+            " between; unset means the embedded engine in the data folder."
         ),
+    )
+    clickhouse_ca: Path | None = Field(
+        default=None,
+        description="PEM file of authorities that vouch for ClickHouse; unset means the system's.",
+    )
+    clickhouse_cert: Path | None = Field(
+        default=None,
+        description="PEM file of our certificate; it logs in where the URL has no password.",
+    )
+    clickhouse_key: Path | None = Field(
+        default=None, description="PEM file of the private key of that certificate."
     )
     layout: Literal["single", "cluster", "cloud"] = Field(
         default="single",
@@ -171,6 +182,23 @@ class Settings(BaseModel):
     remembered_calls: Count = Field(
         default=100_000,
         description="Calls that are recognised when another library tells of them later.",
+    )
+    audit_minutes: Annotated[float, Field(ge=0, le=1440)] = Field(
+        default=5,
+        description="Minutes between audits of ledger and rollups; 0 means only when asked.",
+    )
+    audit_hours: Annotated[float, Field(gt=0, le=24 * 31)] = Field(
+        default=6, description="Recent hours that these audits look at, in whole days of recording."
+    )
+    audit_quiet_minutes: Annotated[float, Field(ge=0, le=1440)] = Field(
+        default=15,
+        description=(
+            "Minutes without a new line before what a rollup lacks is inserted; longer than any"
+            " batch is under way."
+        ),
+    )
+    audit_repair: bool = Field(
+        default=True, description="Whether these audits mend what they find, or only tell it."
     )
     retry_after_seconds: Annotated[int, Field(ge=1, le=300)] = Field(
         default=2, description="What a sender that is told to slow down should wait, in seconds."

@@ -6,27 +6,24 @@ Connections are made when they are first needed, so a store object exists while 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, LifoQueue
 from typing import Any, Final, Self
-from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import Error
-from urllib3.exceptions import HTTPError
 
 from otel_costattr.errors import BadSettings, PermanentError
 from otel_costattr_collector import migrate
+from otel_costattr_collector.hosts import Connections, One, Tls, address_of, hosts_of
 from otel_costattr_collector.ledger import Block
+from otel_costattr_collector.pool import Pool, Result
 from otel_costattr_collector.schema import Layout
 from otel_costattr_collector.settings import Settings
-from otel_costattr_collector.store_errors import translate
+from otel_costattr_collector.store_errors import FAILURES, translate
 
 OLDEST_SERVER: Final = (24, 8)
 """Older servers drop equal blocks in the targets of views."""
@@ -51,8 +48,6 @@ ENGINE_OPTIONS: Final[Mapping[str, object]] = {
     "primary_index_cache_size": 128 * _MIB,
 }
 """Bounds of the embedded engine's caches in bytes; its own defaults are 5 GiB each."""
-
-_FAILURES: Final = (Error, HTTPError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,24 +74,19 @@ class Store:
     """
 
     def __init__(
-        self, connect: Callable[[str], Client], *, layout: Layout, where: str, readers: int = 4
+        self, connections: Connections, *, layout: Layout, where: str, readers: int = 4
     ) -> None:
         """Make a store; nothing is opened yet.
 
         Args:
-            connect: Opens a connection to a database; `''` for the default one.
+            connections: Opens connections, and moves to another host when one fails.
             layout: How the tables are laid out.
             where: The place, for messages; free of passwords.
             readers: How many queries may run at once.
         """
         self.layout: Final = layout
         self.where: Final = where
-        self._connect = connect
-        self._writing = threading.Lock()
-        self._writer: Client | None = None
-        self._idle: LifoQueue[Client] = LifoQueue()
-        self._readers = threading.BoundedSemaphore(readers)
-        self._closed = False
+        self._pool: Final = Pool(connections, database=layout.database, readers=readers)
 
     def insert(self, block: Block, *, token: str = "") -> None:
         """Write one block into ledger and rollups; with a token seen before it changes nothing.
@@ -111,10 +101,25 @@ class Store:
             RetryableError: The same call may succeed later.
             PermanentError: The engine refuses these bytes for ever.
         """
-        settings = {**INSERT_SETTINGS, "insert_deduplication_token": token or block.token}
-        table = self.layout.writes_to("ledger")
-        with self._write(f"insert of batch {block.token}") as client:
-            client.raw_insert(table, None, block.data, settings=settings, fmt="Native")
+        self.append("ledger", block.data, token=token or block.token)
+
+    def append(self, table: str, data: bytes, *, token: str) -> None:
+        """Write rows into one table of ours; with a token seen before it changes nothing.
+
+        Args:
+            table: Its name, such as `audits`.
+            data: One Native block.
+            token: The deduplication token.
+
+        Raises:
+            StoreError: As for `insert`.
+        """
+        settings = {**INSERT_SETTINGS, "insert_deduplication_token": token}
+        target = self.layout.writes_to(table)
+        self._written(
+            f"insert of batch {token} into {table}",
+            lambda client: client.raw_insert(target, None, data, settings=settings, fmt="Native"),
+        )
 
     def query(
         self,
@@ -133,13 +138,15 @@ class Store:
         Raises:
             StoreError: The engine refused or did not answer.
         """
-        with self._read("query") as client:
-            result = client.query(
+        result = self._asked(
+            "query",
+            lambda client: client.query(
                 sql, parameters=dict(parameters or {}), settings=dict(settings or {})
-            )
-            return Answer(
-                columns=tuple(result.column_names), rows=tuple(map(tuple, result.result_rows))
-            )
+            ),
+        )
+        return Answer(
+            columns=tuple(result.column_names), rows=tuple(map(tuple, result.result_rows))
+        )
 
     def export(
         self,
@@ -160,10 +167,12 @@ class Store:
         Raises:
             StoreError: The engine refused or did not answer.
         """
-        with self._read("export") as client:
-            return client.raw_query(
+        return self._asked(
+            "export",
+            lambda client: client.raw_query(
                 sql, parameters=dict(parameters or {}), settings=dict(settings or {}), fmt=fmt
-            )
+            ),
+        )
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run one statement that returns nothing.
@@ -171,8 +180,9 @@ class Store:
         Raises:
             StoreError: The engine refused or did not answer.
         """
-        with self._write("statement") as client:
-            client.command(sql, parameters=dict(parameters or {}))
+        self._written(
+            "statement", lambda client: client.command(sql, parameters=dict(parameters or {}))
+        )
 
     def ping(self) -> None:
         """Return if the engine answers.
@@ -208,16 +218,7 @@ class Store:
 
     def close(self) -> None:
         """Close every connection; later calls raise `PermanentError`. Closing twice is fine."""
-        with self._writing:
-            self._closed = True
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-        while True:
-            try:
-                self._idle.get_nowait().close()
-            except Empty:
-                return
+        self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -240,46 +241,25 @@ class Store:
 
     @contextmanager
     def _once(self) -> Iterator[Client]:
-        with self._translated("connection"):
-            client = self._connect("")
-            try:
-                _check_version(client.server_version or "")
-                yield client
-            finally:
-                client.close()
+        with self._translated("connection"), self._pool.without_database() as client:
+            _check_version(client.server_version or "")
+            yield client
 
-    @contextmanager
-    def _write(self, what: str) -> Iterator[Client]:
-        with self._writing, self._translated(what):
-            if self._writer is None:
-                self._writer = self._connect(self.layout.database)
-            yield self._writer
+    def _written(self, what: str, do: Callable[[Client], object]) -> None:
+        with self._translated(what):
+            self._pool.write(do)
 
-    @contextmanager
-    def _read(self, what: str) -> Iterator[Client]:
-        with self._readers, self._translated(what):
-            try:
-                client = self._idle.get_nowait()
-            except Empty:
-                client = self._connect(self.layout.database)
-            try:
-                yield client
-            finally:
-                self._give_back(client)
-
-    def _give_back(self, client: Client) -> None:
-        if self._closed:
-            client.close()
-        else:
-            self._idle.put(client)
+    def _asked(self, what: str, do: Callable[[Client], Result]) -> Result:
+        with self._translated(what):
+            return self._pool.read(do)
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
-        if self._closed:
+        if self._pool.closed:
             raise PermanentError(f"{what}: the store at {self.where} is closed")
         try:
             yield
-        except _FAILURES as error:
+        except FAILURES as error:
             raise translate(error, f"{what} at {self.where}") from error
 
 
@@ -293,7 +273,12 @@ def open_store(settings: Settings) -> Store:
         kind=settings.layout, cluster=settings.cluster, time_zone=settings.reporting_time_zone
     )
     if settings.clickhouse is not None:
-        return server(settings.clickhouse.get_secret_value(), layout=layout)
+        tls = Tls(
+            ca=settings.clickhouse_ca,
+            cert=settings.clickhouse_cert,
+            key=settings.clickhouse_key,
+        )
+        return server(settings.clickhouse.get_secret_value(), layout=layout, tls=tls)
     return embedded(engine_folder(settings), layout=layout)
 
 
@@ -329,67 +314,43 @@ def embedded(
             chdb_options={**ENGINE_OPTIONS, **(engine_options or {})},
         )
 
-    return Store(connect, layout=chosen, where=str(folder))
+    return Store(One(connect), layout=chosen, where=str(folder))
 
 
 def server(
-    url: str, *, layout: Layout | None = None, timeout_s: float = 60, connect_timeout_s: float = 5
+    url: str,
+    *,
+    layout: Layout | None = None,
+    tls: Tls | None = None,
+    timeout_s: float = 60,
+    connect_timeout_s: float = 5,
 ) -> Store:
     """Use a ClickHouse server or cluster over HTTP.
 
     Args:
-        url: `http://user:pass@host:8123/database` or `https://...`; a database in the URL wins
-            over that of the layout.
+        url: `http://user:pass@host:8123/database` or `https://...`; several hosts with commas
+            between are replicas of one shard, since only those know each other's tokens. A
+            database in the URL wins over that of the layout.
         layout: How the tables are laid out.
+        tls: Certificates, for https.
         timeout_s: How long one request may take, seconds.
         connect_timeout_s: How long connecting may take, seconds.
 
     Raises:
-        BadSettings: The URL has no host, another scheme or a port that is no number.
+        BadSettings: A URL or certificate makes no sense.
     """
-    host, port, secure, user, password, database = _parts(url)
+    address = address_of(url)
     base = layout or Layout()
     chosen = Layout(
         kind=base.kind,
-        database=database or base.database,
+        database=address.database or base.database,
         cluster=base.cluster,
         time_zone=base.time_zone,
     )
-
-    def connect(name: str) -> Client:
-        return clickhouse_connect.get_client(
-            host=host,
-            port=port,
-            secure=secure,
-            username=user,
-            password=password,
-            database=name or "default",
-            send_receive_timeout=timeout_s,
-            connect_timeout=connect_timeout_s,
-            autogenerate_session_id=False,
-            client_name="otel-costattr",
-        )
-
-    return Store(connect, layout=chosen, where=f"{host}:{port}")
-
-
-def _parts(url: str) -> tuple[str, int, bool, str, str, str]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise BadSettings(f"ClickHouse URL: {error}") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise BadSettings("ClickHouse URL: use http://user:password@host:8123/database")
-    secure = parts.scheme == "https"
-    return (
-        parts.hostname,
-        port or (8443 if secure else 8123),
-        secure,
-        unquote(parts.username or "default"),
-        unquote(parts.password or ""),
-        unquote(parts.path.strip("/")),
+    hosts = hosts_of(
+        address, tls or Tls(), timeout_s=timeout_s, connect_timeout_s=connect_timeout_s
     )
+    return Store(hosts, layout=chosen, where=",".join(host.where for host in address.hosts))
 
 
 def _check_version(version: str) -> None:

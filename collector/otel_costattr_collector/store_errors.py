@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from clickhouse_connect.driver.exceptions import Error, ProgrammingError
+from urllib3.exceptions import HTTPError
 
 from otel_costattr.errors import PermanentError, RetryableError, StoreError
 
@@ -37,6 +38,18 @@ PERMANENT: Final = {
 """Codes after which the same bytes fail for ever. Every other error may pass: a lock, a full disk,
 a memory limit, a missing right or table that an operator can give."""
 
+ELSEWHERE: Final = {
+    210: "NETWORK_ERROR",
+    225: "NO_ZOOKEEPER",
+    242: "TABLE_IS_READ_ONLY",
+    745: "SERVER_OVERLOADED",
+    999: "KEEPER_EXCEPTION",
+}
+"""Codes of a host that cannot, while another replica may."""
+
+FAILURES: Final = (Error, HTTPError, OSError)
+"""What clickhouse-connect raises."""
+
 _LOCKED: Final = ("Another server instance", "Error initializing EmbeddedServer")
 """What chDB says of a folder that it cannot open; the lock itself it tells standard error only."""
 
@@ -51,6 +64,14 @@ def translate(error: Exception, what: str) -> StoreError:
     code = error.code if isinstance(error, Error) else None
     kind = _kind(error, code)
     return kind(f"{what}: {_message(error)}")
+
+
+def elsewhere(error: Exception) -> bool:
+    """Whether another replica may do what this one did not: nobody answered, or it is unwell."""
+    if isinstance(error, ProgrammingError):
+        return False
+    code = error.code if isinstance(error, Error) else None
+    return code is None or code in ELSEWHERE
 
 
 def _kind(error: Exception, code: int | None) -> type[StoreError]:

@@ -83,7 +83,7 @@ def test_dictionaries_of_every_width_are_read_back(store: Store, rows: int) -> N
     data = native.block(
         [("n", "UInt64", range(rows)), ("v", "LowCardinality(String)", values)], rows
     )
-    with store._write("test") as client:
+    with store._pool.writer() as client:
         client.raw_insert("wide", None, data, fmt="Native")
 
     assert store.query("SELECT count(), countIf(v = concat('v', toString(n))) FROM wide").rows == (
@@ -96,7 +96,7 @@ def test_a_column_of_empty_maps_and_arrays_is_read_back(store: Store) -> None:
     kinds = ["Array(LowCardinality(String))", "Map(LowCardinality(String), LowCardinality(String))"]
     store.command(f"CREATE TABLE empty (a {kinds[0]}, m {kinds[1]}) ENGINE = Memory")
     data = native.block([("a", kinds[0], [(), ()]), ("m", kinds[1], [{}, {}])], 2)
-    with store._write("test") as client:
+    with store._pool.writer() as client:
         client.raw_insert("empty", None, data, fmt="Native")
 
     assert store.query("SELECT a, m FROM empty").rows == (([], {}), ([], {}))
@@ -106,7 +106,7 @@ def test_a_column_of_empty_maps_and_arrays_is_read_back(store: Store) -> None:
 def test_long_strings_are_read_back(store: Store, length: int) -> None:
     """The length before a string takes one byte, two or three."""
     store.command("CREATE TABLE long (v String) ENGINE = Memory")
-    with store._write("test") as client:
+    with store._pool.writer() as client:
         data = native.block([("v", "String", ["x" * length, ""])], 2)
         client.raw_insert("long", None, data, fmt="Native")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from otel_costattr.calls import Verdict
-from otel_costattr.errors import RetryableError, StoreError
+from otel_costattr.errors import StoreError
 from otel_costattr.model import (
     INPUT_TOKEN_UNITS,
     OUTPUT_TOKEN_UNITS,
@@ -23,6 +23,7 @@ from otel_costattr.model import (
 from ..journal import DoneRecord, Journal
 from ..ledger import Block
 from ..ledger.columns import unit_column
+from ..patience import patiently
 from ..store import Store
 from .memory import Memory
 from .seen import Seen, key_of
@@ -30,7 +31,6 @@ from .settling import Pending, pending_of
 
 RUNNING: Final = "running"
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
-_LONGEST_DELAY_S: Final = 30.0
 
 _log: Final = logging.getLogger(__name__)
 
@@ -95,18 +95,12 @@ def insert_frozen(
     """
     blocks = list(journal.state.blocks.values())
     for block, segment in blocks:
-        delay = 0.5
-        while True:
-            try:
-                insert(block)
-            except RetryableError as error:
-                _log.warning("block %s of the last run is tried again: %s", block.token, error)
-                sleep(delay)
-                delay = min(2 * delay, _LONGEST_DELAY_S)
-                continue
-            except StoreError as error:
-                park(block, str(error))
-            break
+        try:
+            for attempt in patiently(f"block {block.token} of the last run", sleep=sleep):
+                with attempt:
+                    insert(block)
+        except StoreError as error:
+            park(block, str(error))
         journal.append([DoneRecord(batch_id=block.batch_id)])
         journal.release(segment)
     journal.state.blocks.clear()

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from otel_costattr.attribution import Identities, OwnerRules
-from otel_costattr.errors import BadSettings, PermanentError, RetryableError
+from otel_costattr.errors import BadSettings
 from otel_costattr.model import DIMENSIONS
 from otel_costattr.pricing import shipped_book
 from otel_costattr.usage import read
 
 from ..journal import Journal
 from ..metrics import Metrics
+from ..patience import patiently
 from ..settings import Settings
 from ..store import Store
 from .assessor import Assessor
@@ -152,18 +153,10 @@ def migrated(store: Store) -> tuple[str, ...]:
     Raises:
         PermanentError: They cannot be.
     """
-    delay = 0.5
-    while True:
-        try:
+    for attempt in patiently("the schema", worth=lambda error: "another process" not in str(error)):
+        with attempt:
             return store.migrate()
-        except PermanentError:
-            raise
-        except RetryableError as error:
-            if "another process" in str(error):
-                raise
-            _log.warning("the tables wait: %s", error)
-            time.sleep(delay)
-            delay = min(2 * delay, 30.0)
+    raise AssertionError("patiently() ends with a result or an error")
 
 
 def new_memory(settings: Settings) -> Memory:
