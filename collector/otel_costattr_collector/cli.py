@@ -74,6 +74,12 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="audit",
+        summary="compare ledger, call keys and rollups, and mend what differs",
+        module="otel_costattr_collector.commands.audit",
+        extra="collector",
+    ),
+    cli.Command(
         name="keys",
         summary="make, list and revoke the keys of senders and readers",
         module="otel_costattr_collector.commands.keys",

@@ -72,14 +72,37 @@ class Api:
             PermanentError: The service could not answer.
         """
         question = f"?{urlencode(parameters)}" if parameters else ""
+        return self._answered(f"{path}{question}")
+
+    def post(self, path: str, body: object, *, timeout_s: float = 900) -> dict[str, Any]:
+        """Send one order as JSON.
+
+        Args:
+            path: Such as `/v1/audit`.
+            body: What to send.
+            timeout_s: How long it may take, seconds.
+
+        Raises:
+            BadInput: It was refused; the message says why.
+            RetryableError: Nobody answers, or the service is not ready.
+            PermanentError: The answer is none of a collector.
+        """
+        body_bytes = json.dumps(body).encode()
+        return self._object(self._answered(path, body_bytes, timeout_s=timeout_s)[0])
+
+    def _answered(
+        self, path: str, body: bytes | None = None, *, timeout_s: float = _TIMEOUT_S
+    ) -> tuple[bytes, Mapping[str, str]]:
         headers = {"Accept": "*/*"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-            f"{self.url}{path}{question}", headers=headers
+            f"{self.url}{path}", data=body, headers=headers
         )
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - likewise
+            with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - likewise
                 found = {name.lower(): value for name, value in answer.headers.items()}
                 return answer.read(), found
         except urllib.error.HTTPError as error:

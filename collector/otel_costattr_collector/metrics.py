@@ -31,6 +31,11 @@ class Metrics:
         waiting: Requests between decoding and acknowledgement.
         sql_queries: Queries at the SQL door by outcome (`answered`, `refused`, `failed`).
         acknowledge_seconds: From decoded to acknowledged, by signal.
+        audits: Audits by outcome.
+        audit_left: Differences that the last audit left, by check.
+        audit_mended: Differences that were mended, by check.
+        audit_seconds: How long an audit took.
+        audited_timestamp: When the last audit ended, seconds since 1970.
     """
 
     def __init__(self) -> None:
@@ -118,6 +123,35 @@ class Metrics:
             ["signal"],
             registry=self.registry,
             buckets=_SECONDS,
+        )
+        self.audits = Counter(
+            "costattr_audits",
+            "Audits by outcome: clean, mended, differences, left_to_another, failed.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.audit_left = Gauge(
+            "costattr_audit_differences",
+            "Differences that the last audit left, by check.",
+            ["check"],
+            registry=self.registry,
+        )
+        self.audit_mended = Counter(
+            "costattr_audit_mended",
+            "Differences that audits mended, by check.",
+            ["check"],
+            registry=self.registry,
+        )
+        self.audit_seconds = Histogram(
+            "costattr_audit_seconds",
+            "How long an audit took.",
+            registry=self.registry,
+            buckets=(0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0),
+        )
+        self.audited_timestamp = Gauge(
+            "costattr_audit_timestamp_seconds",
+            "When the last audit ended, seconds since 1970; 0 if none did.",
+            registry=self.registry,
         )
 
     def watch(self, name: str, description: str, read: Callable[[], float]) -> None:

@@ -18,6 +18,8 @@ from .access import KEYS_FILE, Gate, refuse_open_binding
 from .access.binding import is_loopback
 from .access.tls import tls_files
 from .api import create_api
+from .audit.background import open_audits
+from .audit.router import audit_router
 from .codec import Decoder, Limits
 from .codec.projection import Projection
 from .ingest import Receiver
@@ -106,9 +108,16 @@ class Service:
         self._projection: Final = Projection(owner_rules(settings))
         self.metrics: Final = Metrics()
         self.store: Final = open_store(settings)
+        self._audits: Final = open_audits(
+            settings, self.store, self.metrics, in_flight=self._in_flight
+        )
+        self._auditing: asyncio.Task[None] | None = None
+        self._stopping: Final = asyncio.Event()
+        api = create_api(self.store, ready=self._not_ready, gate=self._gate)
+        api.include_router(audit_router(self._audits, self._gate))
         self._api: Final = AsgiServer(
             with_operations(
-                create_api(self.store, ready=self._not_ready, gate=self._gate),
+                api,
                 metrics=self.metrics,
                 progress=self._progress,
             ),
@@ -141,6 +150,7 @@ class Service:
 
     async def start(self) -> None:
         """Answer health first, finish the last run, then take telemetry."""
+        settings = self._settings
         self._api.start()
         self._ingest = await asyncio.to_thread(
             open_ingest, self._settings, self.store, self.metrics
@@ -150,12 +160,18 @@ class Service:
         await self._doors.grpc.start()
         self._doors.http.start()
         await self._open_sql()
+        if settings.audit_minutes:
+            run = self._audits.run(
+                minutes=settings.audit_minutes, repair=settings.audit_repair, stop=self._stopping
+            )
+            self._auditing = asyncio.create_task(run)
         self._state = ""
         _log.info("serving %s", ", ".join(f"{n} {url}" for n, url in self.urls().items()))
 
     async def stop(self) -> None:
         """Take nothing more, answer open requests, bring what they carried to the ledger."""
         self._state = "stopping"
+        self._stopping.set()
         grace = self._settings.shutdown_seconds
         if self._doors is not None:
             await asyncio.gather(self._doors.grpc.stop(grace), self._doors.http.stop())
@@ -165,6 +181,8 @@ class Service:
             await self._ingest.pipeline.drain(timeout_s=grace)
             self._ingest.close()
         await self._api.stop()
+        if self._auditing is not None:
+            await asyncio.wait({self._auditing}, timeout=grace)
         await self._close_sql()
         await asyncio.to_thread(self.store.close)
         _log.info("stopped")
@@ -225,6 +243,9 @@ class Service:
 
     def _progress(self) -> dict[str, int]:
         return asdict(self._ingest.pipeline.statistics()) if self._ingest else {}
+
+    def _in_flight(self) -> frozenset[int]:
+        return self._ingest.pipeline.in_flight() if self._ingest else frozenset()
 
     def _not_ready(self) -> str:
         return self._state

@@ -13,6 +13,8 @@ from otel_costattr_collector.store import Store
 from otel_costattr.errors import BadSettings
 
 TABLES = (
+    "audits",
+    "leases",
     "ledger",
     "outcomes",
     "schema_migrations",

@@ -91,7 +91,7 @@ class Pipeline:
         )
         self._thread: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="freeze")
         self._frozen: Final[asyncio.Queue[tuple[Block, int]]] = asyncio.Queue(maxsize=1)
-        self._blocks = 0
+        self._under_way: Final[set[int]] = set()
         self._stopping: Final = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._next_number = journal.state.next_number
@@ -138,10 +138,14 @@ class Pipeline:
         return Statistics(
             waiting=self._commits.statistics().waiting,
             settling=self._freezer.waiting,
-            frozen=self._blocks,
+            frozen=len(self._under_way),
             parked=len(self._parked.items()),
             journal_bytes=self._journal.size_bytes,
         )
+
+    def in_flight(self) -> frozenset[int]:
+        """Return the batches that are being written, or wait for it; from any thread."""
+        return frozenset(self._under_way.copy())
 
     # --- to the journal, on its thread ------------------------------------------------------
 
@@ -203,14 +207,14 @@ class Pipeline:
             block: What to insert.
             segment: Of the journal, where it stands.
         """
-        self._blocks += 1
+        self._under_way.add(block.batch_id)
         await self._frozen.put((block, segment))
 
     async def _insert_on(self) -> None:
         while True:
             block, segment = await self._frozen.get()
             await self._inserter.insert(block, segment)
-            self._blocks -= 1
+            self._under_way.discard(block.batch_id)
             self._frozen.task_done()
 
     async def _finish(self) -> None:

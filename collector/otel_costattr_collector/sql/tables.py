@@ -10,6 +10,8 @@ READABLE: Final = frozenset(
 INTERNAL: Final = frozenset(
     {
         "schema_migrations",
+        "audits",
+        "leases",
         "spend_by_tenant_day_feed",
         "spend_by_feature_15m_feed",
         "spend_by_session_feed",

@@ -1,0 +1,125 @@
+"""Call keys in the ledger: which calls may count more than once, and every line of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from ..ledger import from_row, select_list
+from ..store import Store
+from .copies import OURS, Booked, Surplus, surplus
+from .rollups import LOOK_SETTINGS, Days
+
+BEFORE_DAYS: Final = 1
+"""A call that was recorded up to so long before the period is compared, too."""
+
+CALLS_AT_ONCE: Final = 500
+MOST_SUSPECTS: Final = 50_000
+_KEY_TENANT: Final = "if(spent.owner_source['tenant'] = 'key', spent.tenant, '')"
+_ROOT: Final = "if(spent.entry = 'reversal', spent.amends, spent.line_id)"
+_RECORDED: Final = (
+    "toDate(spent.recorded_ns, {zone:String}) BETWEEN {first:Date} AND {last:Date}"
+    " AND spent.entry IN ('call', 'rebook', 'reversal')"
+)
+
+_SUSPECTS: Final = f"""
+SELECT call_key, min(first_ns) AS first_ns, max(last_ns) AS last_ns FROM
+(
+    SELECT any(spent.call_key) AS call_key,
+        toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns,
+        toUnixTimestamp64Nano(max(spent.event_ns)) AS last_ns
+    FROM ledger AS spent WHERE {_RECORDED}
+    GROUP BY {_ROOT}, {_KEY_TENANT}
+    HAVING sum(spent.lines) NOT IN (0, 1)
+    UNION ALL
+    SELECT spent.call_key AS call_key,
+        toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns,
+        toUnixTimestamp64Nano(max(spent.event_ns)) AS last_ns
+    FROM ledger AS spent WHERE {_RECORDED}
+    GROUP BY call_key, {_KEY_TENANT}
+    HAVING sum(spent.calls) NOT IN (0, 1)
+    UNION ALL
+    SELECT any(spent.call_key) AS call_key,
+        toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns,
+        toUnixTimestamp64Nano(max(spent.event_ns)) AS last_ns
+    FROM ledger AS spent
+    WHERE {_RECORDED} AND spent.entry = 'reversal' AND startsWith(spent.cause, '{OURS}')
+    GROUP BY spent.line_id, {_KEY_TENANT}
+    HAVING count() > 1
+)
+WHERE call_key != ''
+GROUP BY call_key ORDER BY call_key LIMIT {{at_most:UInt64}}
+"""
+
+_LINES: Final = f"""
+SELECT {select_list()}, ledger.batch_id, toUnixTimestamp64Nano(ledger.recorded_ns),
+    {_KEY_TENANT.replace("spent.", "ledger.")}
+FROM ledger
+WHERE ledger.call_key IN {{call_keys:Array(String)}}
+    AND ledger.event_ns BETWEEN fromUnixTimestamp64Nano({{first_ns:Int64}}, 'UTC')
+        AND fromUnixTimestamp64Nano({{last_ns:Int64}}, 'UTC')
+    AND ledger.entry IN ('call', 'rebook', 'reversal')
+"""
+_DAY_NS: Final = 86_400 * 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A call that may count more than once.
+
+    Attributes:
+        call_key: Which call.
+        first_ns: When the first of its lines happened.
+        last_ns: When the last one did.
+    """
+
+    call_key: str
+    first_ns: int
+    last_ns: int
+
+
+def miscounted(store: Store, days: Days) -> Iterator[tuple[Surplus, ...]]:
+    """Yield what to book so that each call of a period counts once, some hundred calls at a time.
+
+    Args:
+        store: Where the ledger is.
+        days: Days of recording; a line of the day before is compared with them.
+
+    Raises:
+        StoreError: The engine refused or did not answer.
+    """
+    suspects = _suspects(store, days)
+    for start in range(0, len(suspects), CALLS_AT_ONCE):
+        found = surplus(_booked(store, suspects[start : start + CALLS_AT_ONCE]))
+        if found:
+            yield found
+
+
+def _suspects(store: Store, days: Days) -> Sequence[Suspect]:
+    parameters: dict[str, object] = {
+        "zone": store.layout.time_zone,
+        "first": str(days.first - timedelta(days=BEFORE_DAYS)),
+        "last": str(days.last),
+        "at_most": MOST_SUSPECTS,
+    }
+    rows = store.query(_SUSPECTS, parameters, settings=LOOK_SETTINGS).mappings()
+    return [Suspect(**row) for row in rows]
+
+
+def _booked(store: Store, suspects: Sequence[Suspect]) -> Iterator[Booked]:
+    parameters: dict[str, object] = {
+        "call_keys": [one.call_key for one in suspects],
+        "first_ns": min(one.first_ns for one in suspects) - _DAY_NS,
+        "last_ns": max(one.last_ns for one in suspects) + _DAY_NS,
+    }
+    for row in store.query(_LINES, parameters, settings=LOOK_SETTINGS).rows:
+        yield _read(row)
+
+
+def _read(row: Sequence[Any]) -> Booked:
+    *line, batch_id, recorded_ns, key_tenant = row
+    return Booked(
+        line=from_row(line), batch_id=batch_id, recorded_ns=recorded_ns, key_tenant=key_tenant
+    )
