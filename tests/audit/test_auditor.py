@@ -247,3 +247,17 @@ def test_the_rollups_are_those_of_the_schema(store: Store) -> None:
             {"t": rollup.name},
         ).rows
         assert (*rollup.keys, *rollup.sums) == tuple(name for (name,) in columns)
+
+
+def test_months_that_left_the_ledger_stay_in_the_rollups(store: Store) -> None:
+    """A ledger whose old partitions were dropped says nothing of them, so nothing is taken off."""
+    long_ago = assessed(1, start_ns=RECORDED_NS - 100 * 24 * HOUR_NS)
+    book(store, [*lines_of(long_ago), *_lines(2)], batch_id=1)
+    before = totals(store, "spend_by_tenant_day")
+    partition = store.query("SELECT toYYYYMM(min(event_ns)) FROM ledger").rows[0][0]
+    store.command(f"ALTER TABLE ledger DROP PARTITION {partition}")
+
+    late = _auditor(store, LATER_NS + 24 * HOUR_NS)
+
+    assert late.audit(DAYS, repair=True).differences == 0
+    assert totals(store, "spend_by_tenant_day") == before

@@ -196,9 +196,17 @@ class Auditor:
         return {
             "first": str(days.first),
             "last": str(days.last),
+            "kept_from": str(self._kept_from()),
             "in_flight": list(self._in_flight()),
             "at_most": MOST_LACKS,
         }
+
+    def _kept_from(self) -> date:
+        """Return the first day whose lines are all in the ledger: whole old months may be gone."""
+        rows = self._store.query("SELECT toDate(toStartOfMonth(min(event_ns))) FROM ledger").rows
+        month: date = rows[0][0]
+        # A day of the reporting time zone may begin in the month before.
+        return month if self._zone.key == "UTC" else month + timedelta(days=1)
 
     # --- the result -------------------------------------------------------------------------
 

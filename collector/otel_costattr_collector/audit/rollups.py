@@ -34,7 +34,7 @@ class Rollup:
 
     Attributes:
         name: The table.
-        keys: Its dimensions, in the order of the view.
+        keys: Its dimensions, in the order of the view; the first is the time of the event.
         sums: What it adds up.
         select: What the view selects from the ledger.
     """
@@ -98,8 +98,8 @@ def _rollup(found: re.Match[str]) -> Rollup:
 def lacks_sql(rollup: Rollup, *, only: bool = False, bare: bool = False) -> str:
     """Write the SELECT that finds what a rollup lacks.
 
-    Its parameters are `first` and `last` (days of recording), `in_flight` (batch ids), `at_most`
-    (rows) and, with `only`, `marks`.
+    Its parameters are `first` and `last` (days of recording), `kept_from` (first day of event that
+    the ledger has whole), `in_flight` (batch ids), `at_most` (rows) and, with `only`, `marks`.
 
     Args:
         rollup: The table.
@@ -108,6 +108,7 @@ def lacks_sql(rollup: Rollup, *, only: bool = False, bare: bool = False) -> str:
     """
     columns = (*rollup.keys, *rollup.sums)
     shown = ", ".join(columns if bare else (*columns, "mark", "newest_ns", "in_flight"))
+    event = rollup.keys[0]
     lacking = " OR ".join(f"ifNull({name}, 0) != 0" for name in rollup.sums)
     mark = f"cityHash64(toString(tuple({', '.join(columns)})))"
     chosen = "WHERE mark IN {marks:Array(UInt64)} " if only else ""
@@ -124,6 +125,7 @@ SELECT {shown} FROM
             toInt64(countIf(has({{in_flight:Array(UInt64)}}, ledger.batch_id))) AS in_flight
         FROM ledger AS ledger
         WHERE recorded_date BETWEEN {{first:Date}} AND {{last:Date}}
+            AND toDate({event}) >= {{kept_from:Date}}
         GROUP BY {", ".join(rollup.keys)}
         UNION ALL
         SELECT {", ".join(f"kept.{key} AS {key}" for key in rollup.keys)},
@@ -131,6 +133,7 @@ SELECT {shown} FROM
             toInt64(0) AS newest_ns, toInt64(0) AS in_flight
         FROM {rollup.name} AS kept
         WHERE kept.recorded_date BETWEEN {{first:Date}} AND {{last:Date}}
+            AND toDate(kept.{event}) >= {{kept_from:Date}}
         GROUP BY {", ".join(rollup.keys)}
     ) AS both
     GROUP BY {", ".join(rollup.keys)}
