@@ -7,6 +7,7 @@ errors with their codes. A test can make it fail before or after it has done wha
 from __future__ import annotations
 
 import re
+import ssl
 import tempfile
 import threading
 import zlib
@@ -43,13 +44,16 @@ class Double:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Double]:
-    """Serve the engine in `folder` until the block ends."""
+def serving(folder: Path, *, tls: ssl.SSLContext | None = None) -> Iterator[Double]:
+    """Serve the engine in `folder` until the block ends, over TLS if told how."""
     engine = chdb.connect(str(folder.resolve()))
     double = Double(url="")
     handler = type("Handler", (_Handler,), {"engine": engine, "double": double, "lock": _LOCK})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        double.url = f"http://default:secret@127.0.0.1:{server.server_port}"
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        scheme = "https" if tls else "http"
+        double.url = f"{scheme}://default:secret@127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,3 +129,20 @@ def test_certificates_need_tls_and_files() -> None:
         server("http://one/db", tls=Tls(ca=PEM / "ca.pem"))
     with pytest.raises(BadSettings, match="no such PEM file"):
         server("https://one/db", tls=Tls(ca=PEM / "nothing.pem"))
+
+
+def test_a_server_proves_itself_and_asks_us_to(chdb_folder: Path, layout: Layout) -> None:
+    """With our authority and certificate the server is used; without them nothing is sent."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=PEM / "ca.pem")
+    context.load_cert_chain(PEM / "server.pem", PEM / "server.key")
+    context.verify_mode = ssl.CERT_REQUIRED
+    ours = Tls(ca=PEM / "ca.pem", cert=PEM / "client.pem", key=PEM / "client.key")
+    with serving(chdb_folder, tls=context) as secure:
+        url = f"{secure.url}/{layout.database}"
+        with server(url, tls=ours) as store:
+            store.migrate()
+            store.insert(_block())
+            assert _calls(store) == 1
+        for wrong in (Tls(), Tls(ca=PEM / "stranger_ca.pem"), Tls(ca=PEM / "ca.pem")):
+            with server(url, tls=wrong) as store, pytest.raises(RetryableError):
+                store.ping()
