@@ -68,27 +68,33 @@ FROM
         /*{before*/ spent.event_ns < now() - INTERVAL 7 DAY AND spent.event_ns >= now() - INTERVAL 14 DAY /*}*/ AS is_before,
         spent.amount_usd IS NOT NULL AS has_price,
         [
-            spent.input_tokens + spent.input_audio_tokens + spent.input_image_tokens + spent.input_video_tokens,
-            spent.cache_read_total_tokens,
-            spent.cache_write_total_tokens,
-            spent.output_tokens + spent.output_audio_tokens + spent.output_image_tokens,
-            spent.reasoning_tokens
-        ] AS counts,
+            sumIf(spent.input_tokens + spent.input_audio_tokens + spent.input_image_tokens + spent.input_video_tokens, is_before AND has_price),
+            sumIf(spent.cache_read_total_tokens, is_before AND has_price),
+            sumIf(spent.cache_write_total_tokens, is_before AND has_price),
+            sumIf(spent.output_tokens + spent.output_audio_tokens + spent.output_image_tokens, is_before AND has_price),
+            sumIf(spent.reasoning_tokens, is_before AND has_price)
+        ] AS tokens_b,
         [
-            toDecimal256(ifNull(spent.input_usd, 0), 12),
-            toDecimal256(ifNull(spent.cache_read_usd, 0), 12),
-            toDecimal256(ifNull(spent.cache_write_usd, 0), 12),
-            toDecimal256(ifNull(spent.output_usd, 0), 12),
-            toDecimal256(ifNull(spent.reasoning_usd, 0), 12)
-        ] AS amounts,
-        sumForEachIf(counts, is_before AND has_price) AS old_counts,
-        sumForEachIf(counts, is_after AND has_price) AS new_counts,
-        sumForEachIf(amounts, is_before AND has_price) AS old_amounts,
-        sumForEachIf(amounts, is_after AND has_price) AS new_amounts,
-        arrayResize(old_counts, 5) AS tokens_b,
-        arrayResize(new_counts, 5) AS tokens_a,
-        arrayResize(old_amounts, 5) AS usd_b,
-        arrayResize(new_amounts, 5) AS usd_a
+            toDecimal256(ifNull(sumIf(spent.input_usd, is_before AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(spent.cache_read_usd, is_before AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(spent.cache_write_usd, is_before AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(spent.output_usd, is_before AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(spent.reasoning_usd, is_before AND has_price), 0), 12)
+        ] AS usd_b,
+        [
+            sumIf(spent.input_tokens + spent.input_audio_tokens + spent.input_image_tokens + spent.input_video_tokens, is_after AND has_price),
+            sumIf(spent.cache_read_total_tokens, is_after AND has_price),
+            sumIf(spent.cache_write_total_tokens, is_after AND has_price),
+            sumIf(spent.output_tokens + spent.output_audio_tokens + spent.output_image_tokens, is_after AND has_price),
+            sumIf(spent.reasoning_tokens, is_after AND has_price)
+        ] AS tokens_a,
+        [
+            toDecimal256(ifNull(sumIf(spent.input_usd, is_after AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(spent.cache_read_usd, is_after AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(spent.cache_write_usd, is_after AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(spent.output_usd, is_after AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(spent.reasoning_usd, is_after AND has_price), 0), 12)
+        ] AS usd_a
     SELECT
         /*{dimensions*/ spent.feature AS feature /*}*/,
         spent.provider AS by_provider,
@@ -101,13 +107,13 @@ FROM
         sumIf(spent.calls, is_after) AS all_calls_after,
         sumIf(spent.calls, is_before AND has_price) AS priced_calls_before,
         sumIf(spent.calls, is_after AND has_price) AS priced_calls_after,
-        sumIf(toDecimal256(spent.amount_usd, 12), is_before) AS amount_before,
-        sumIf(toDecimal256(spent.amount_usd, 12), is_after) AS amount_after,
+        toDecimal256(sumIf(spent.amount_usd, is_before), 12) AS amount_before,
+        toDecimal256(sumIf(spent.amount_usd, is_after), 12) AS amount_after,
         tokens_b AS count_before,
         tokens_a AS count_after,
         usd_a AS usd_after,
-        sumIf(toDecimal256(ifNull(spent.uses_usd, 0), 12), is_before AND has_price) AS uses_before,
-        sumIf(toDecimal256(ifNull(spent.uses_usd, 0), 12), is_after AND has_price) AS uses_after,
+        toDecimal256(ifNull(sumIf(spent.uses_usd, is_before AND has_price), 0), 12) AS uses_before,
+        toDecimal256(ifNull(sumIf(spent.uses_usd, is_after AND has_price), 0), 12) AS uses_after,
         arraySum(usd_b) + uses_before AS calls_usd_before,
         arraySum(usd_a) + uses_after AS calls_usd_after,
         if(
