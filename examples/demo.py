@@ -9,6 +9,7 @@ With OPENAI_API_KEY set the application talks to the real API instead of the sta
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -19,12 +20,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
-
-import httpx
+from urllib.request import urlopen
 
 EXAMPLES: Final = Path(__file__).parent
 COSTATTR: Final = Path(sys.executable).with_name("costattr")
 STOP_TIMEOUT_S: Final = 30
+SETTLE_TIMEOUT_S: Final = 60
 
 
 def main() -> None:
@@ -53,11 +54,14 @@ def run_application(addresses: Mapping[str, str], openai: Mapping[str, str]) -> 
 
 def wait_until_settled(api_url: str) -> None:
     """Return once everything that was acknowledged is in the ledger."""
-    while True:
-        progress: dict[str, int] = httpx.get(f"{api_url}/v1/ingest").json()
+    deadline_s = time.monotonic() + SETTLE_TIMEOUT_S
+    while time.monotonic() < deadline_s:
+        with urlopen(f"{api_url}/v1/ingest", timeout=STOP_TIMEOUT_S) as answer:
+            progress: dict[str, int] = json.load(answer)
         if not any(progress[stage] for stage in ("waiting", "settling", "frozen")):
             return
         time.sleep(0.1)
+    raise SystemExit(f"the ledger did not take everything in {SETTLE_TIMEOUT_S} s")
 
 
 def report(api_url: str) -> None:
