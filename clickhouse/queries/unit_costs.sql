@@ -2,7 +2,8 @@
 --
 -- As it stands it answers for features, for all time. A cost per session is that of the lines that
 -- name a session, divided by the sessions; the same for users, requests and traces. What has no
--- price is in no amount, so calls without one are not divided by.
+-- price is in no amount, so calls without one are not divided by. What is different is told apart by
+-- 64 bit hashes: among ten million sessions the chance that two look alike is below 1 in 100,000.
 --
 -- Columns:
 --   is_total          1 on the one row that sums over all others, 0 elsewhere
@@ -30,13 +31,13 @@ SELECT
         NULL,
         sum(spent.amount_usd - ifNull(spent.other_usd, 0)) / if(calls = unpriced_calls, 1, calls - unpriced_calls)
     ) AS cost_per_call,
-    uniqExactIf((spent.tenant, spent.session), spent.session != '' AND spent.lines > 0) AS sessions,
+    uniqExactIf(sipHash64(spent.tenant, spent.session), spent.session != '' AND spent.lines > 0) AS sessions,
     sumIf(spent.amount_usd, spent.session != '') / nullIf(sessions, 0) AS cost_per_session,
-    uniqExactIf((spent.tenant, spent.user), spent.user != '' AND spent.lines > 0) AS users,
+    uniqExactIf(sipHash64(spent.tenant, spent.user), spent.user != '' AND spent.lines > 0) AS users,
     sumIf(spent.amount_usd, spent.user != '') / nullIf(users, 0) AS cost_per_user,
-    uniqExactIf(spent.external_request_id, spent.external_request_id != '' AND spent.lines > 0) AS requests,
+    uniqExactIf(sipHash64(spent.external_request_id), spent.external_request_id != '' AND spent.lines > 0) AS requests,
     sumIf(spent.amount_usd, spent.external_request_id != '') / nullIf(requests, 0) AS cost_per_request,
-    uniqExactIf(spent.trace_id, spent.trace_id != '' AND spent.lines > 0) AS traces,
+    uniqExactIf(sipHash64(spent.trace_id), spent.trace_id != '' AND spent.lines > 0) AS traces,
     sumIf(spent.amount_usd, spent.trace_id != '') / nullIf(traces, 0) AS cost_per_trace
 FROM ledger AS spent
 WHERE /*{filter*/ true /*}*/
