@@ -1,161 +1,25 @@
-"""After a power cut: the log of tokens may be gone, and rows may be there in part."""
+"""After a power cut: the cases of `power_cut.py`, in a process of their own.
+
+chDB opens one folder a process, and these cases open many, one after the other.
+"""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
-from decimal import Decimal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from faults.truth import PRICE, book, expected
-from otel_costattr_collector import ledger
-from otel_costattr_collector.ingest.parked import PARKED_FOLDER, Parked
-from otel_costattr_collector.ingest.recovery import Marker
-from otel_costattr_collector.ingest.setup import JOURNAL_FOLDER, finish_last_run
-from otel_costattr_collector.journal import FrozenRecord, Journal
-from otel_costattr_collector.settings import Settings
-from otel_costattr_collector.store import Store, open_store
-
-from otel_costattr.assess import assess_all
-from otel_costattr.pricing import shipped_book
-from otel_costattr.testing import START_NS, chat_span
-
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
-
-CALLS = 40
 
 
-def block_of(first: int, *, batch_id: int) -> ledger.Block:
-    """Build a block of 40 calls in two months."""
-    month_ns = 31 * 86_400 * 10**9
-    spans = [
-        chat_span(
-            {"gen_ai.response.id": f"chatcmpl-{number:09d}"},
-            number=number,
-            start_ns=START_NS + month_ns * (number % 2),
-            end_ns=START_NS + month_ns * (number % 2) + 10**9,
-        )
-        for number in range(first, first + CALLS)
-    ]
-    lines = ledger.lines_of_all(assess_all(spans, book=shipped_book()))
-    return ledger.encode(lines, batch_id=batch_id, recorded_ns=START_NS)
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_after_a_power_cut_every_block_is_there_once() -> None:
+    """Every case of `power_cut.py` holds."""
+    cases = Path(__file__).with_name("power_cut.py")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
 
+    done = subprocess.run([*command, str(cases)], capture_output=True, text=True, check=False)
 
-def settings_of(data: Path) -> Settings:
-    """Return settings of a collector over `data`."""
-    return Settings.model_validate({"data": data})
-
-
-def left_behind(data: Path, *, boot_id: str) -> tuple[ledger.Block, ledger.Block]:
-    """Leave a folder as a run does that was cut: one block done, one frozen and in doubt."""
-    done, doubt = block_of(1, batch_id=11), block_of(1001, batch_id=2**64 - 5)
-    Marker(data, boot_id=boot_id).set()
-    journal = Journal(data / JOURNAL_FOLDER)
-    journal.append([FrozenRecord(took={}, blocks=(doubt,))])
-    journal.close()
-    with open_store(settings_of(data)) as store:
-        store.migrate()
-        store.insert(done)
-    return done, doubt
-
-
-def forget_tokens(data: Path) -> None:
-    """Remove the engine's logs of deduplication tokens."""
-    logs = [path for path in data.rglob("deduplication_logs") if path.is_dir()]
-    assert logs
-    for path in logs:
-        shutil.rmtree(path)
-
-
-def restart(data: Path, *, boot_id: str) -> None:
-    """Do what a start does before it takes spans."""
-    settings = settings_of(data)
-    journal = Journal(data / JOURNAL_FOLDER)
-    with open_store(settings) as store:
-        finish_last_run(
-            settings, store, journal, Parked(data / PARKED_FOLDER), Marker(data, boot_id=boot_id)
-        )
-        journal.close()
-        totals(store)
-
-
-def totals(store: Store) -> Sequence[object]:
-    """Return calls and USD of the ledger."""
-    return store.query("SELECT sum(calls), sum(amount_usd) FROM ledger").rows[0]
-
-
-@pytest.mark.parametrize("forgotten", [False, True], ids=["tokens-kept", "tokens-lost"])
-@pytest.mark.parametrize("inserted", ["not", "whole", "ledger-only"])
-def test_a_block_in_doubt_is_there_once(*, forgotten: bool, inserted: str, tmp_path: Path) -> None:
-    """Whatever of it reached the tables and whether its token did, the totals are exact."""
-    data = tmp_path / "data"
-    _, doubt = left_behind(data, boot_id="before the cut")
-    if inserted != "not":
-        with open_store(settings_of(data)) as store:
-            if inserted == "ledger-only":
-                detach_rollups(store)
-            store.insert(doubt)
-            if inserted == "ledger-only":
-                attach_rollups(store)
-    if forgotten:
-        forget_tokens(data)
-
-    restart(data, boot_id="after the cut")
-
-    assert expected(2 * CALLS)["ledger"] == (80, 80 * PRICE)
-    assert book(data) == expected(2 * CALLS)
-    assert not (data / JOURNAL_FOLDER / "repairs.json").exists()
-
-
-@pytest.mark.parametrize("survived", range(7))
-def test_a_repair_that_is_cut_short_is_finished_by_the_next_start(
-    survived: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whichever of its seven statements the second cut hits, the third start is exact."""
-    data = tmp_path / "data"
-    _, doubt = left_behind(data, boot_id="one")
-    with open_store(settings_of(data)) as store:
-        store.insert(doubt)
-    forget_tokens(data)
-    left = iter(range(survived))
-    command = Store.command
-
-    def until_the_cut(self: Store, sql: str, parameters: object = None) -> None:
-        del parameters
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-        command(self, sql)
-
-    with monkeypatch.context() as cut:
-        cut.setattr(Store, "command", until_the_cut)
-        with pytest.raises(KeyboardInterrupt):
-            restart(data, boot_id="two")
-    restart(data, boot_id="two")
-
-    assert book(data) == expected(2 * CALLS)
-
-
-def test_a_kill_needs_no_repair(tmp_path: Path) -> None:
-    """In the same boot every write is still there, so the plain retry is exact."""
-    data = tmp_path / "data"
-    _, doubt = left_behind(data, boot_id="same")
-    with open_store(settings_of(data)) as store:
-        store.insert(doubt)
-
-    restart(data, boot_id="same")
-
-    assert book(data)["ledger"] == (2 * CALLS, 2 * CALLS * Decimal("0.00027"))
-    assert book(data) == expected(2 * CALLS)
-
-
-def detach_rollups(store: Store) -> None:
-    """Make the engine forget the rollups' feeds, as if it had been cut between them."""
-    for name in ("spend_by_tenant_day", "spend_by_feature_15m", "spend_by_session"):
-        store.command(f"DETACH TABLE {name}_feed")
-
-
-def attach_rollups(store: Store) -> None:
-    """Bring the feeds back."""
-    for name in ("spend_by_tenant_day", "spend_by_feature_15m", "spend_by_session"):
-        store.command(f"ATTACH TABLE {name}_feed")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed" in done.stdout
