@@ -224,6 +224,8 @@ def test_no_answer_of_the_api_shows_another_tenants_rows(filled: World) -> None:
 Pairs = tuple[tuple[str, str], ...]
 
 PERIOD: Pairs = (("start_date", "2026-09-01"), ("end_date", "2026-10-30"))
+REQUIRED = {"around": "2026-10-01T00:00Z", "a": "v1", "b": "v2"}
+"""What questions cannot do without: an instant, and two versions."""
 TRICKS: tuple[Pairs, ...] = (
     (),
     (("format", "csv"),),
@@ -244,13 +246,19 @@ def questions(document: Any, *, line_id: str) -> Iterator[tuple[str, Pairs]]:
     for path, methods in document["paths"].items():
         if "get" not in methods or path in {"/healthz", "/readyz"}:
             continue
-        known = {one["name"] for one in methods["get"].get("parameters", ())}
+        parameters = methods["get"].get("parameters", ())
+        known = {one["name"] for one in parameters}
         period = PERIOD if "start_date" in known else ()
+        needed = tuple(
+            (one["name"], REQUIRED[one["name"]])
+            for one in parameters
+            if one["required"] and one["in"] == "query"
+        )
         asked = path.replace("{line_id}", line_id).replace("{session}", SESSION)
         assert "{" not in asked, f"say here what {path} needs"
         for trick in TRICKS:
             if {name for name, _ in trick} <= known | {"tenant"}:
-                yield asked, (*period, *trick)
+                yield asked, (*period, *needed, *trick)
 
 
 def test_totals_of_one_tenant_hold_nothing_of_another(filled: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 READABLE: Final = frozenset(
-    {"ledger", "spend_by_tenant_day", "spend_by_feature_15m", "spend_by_session"}
+    {"ledger", "outcomes", "spend_by_tenant_day", "spend_by_feature_15m", "spend_by_session"}
 )
 INTERNAL: Final = frozenset(
     {
