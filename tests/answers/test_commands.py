@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -38,7 +39,10 @@ def run(
 
     def runs(*words: str) -> tuple[int, str]:
         code = cli.main(COMMANDS, words)
-        return code, capsys.readouterr().out
+        printed = capsys.readouterr()
+        if code > 1:
+            print(printed.err, file=sys.__stderr__)
+        return code, printed.out
 
     return runs
 
