@@ -81,6 +81,7 @@ def spiked_url(spiked_store: stores.Store) -> Iterator[str]:
     """Where the API over the month with incidents listens."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()
         config = uvicorn.Config(create_api(spiked_store), log_level="error", lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
