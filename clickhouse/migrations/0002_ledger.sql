@@ -65,6 +65,15 @@ CREATE TABLE IF NOT EXISTS ledger/*{local}*/ /*{on_cluster}*/
     tags                    Map(LowCardinality(String), String)                 COMMENT 'Everything else that was attributed, name to value.' CODEC(ZSTD(1)),
     owner_source            Map(LowCardinality(String), LowCardinality(String)) COMMENT 'Dimension or tags.NAME to where its value came from: key, local, span, baggage, rule or default.' CODEC(ZSTD(1)),
 
+    -- what is no model call; empty for calls
+    cost_type               LowCardinality(String)                              COMMENT 'Kind of cost, such as compute or api_usage.' CODEC(ZSTD(1)),
+    cost_source             LowCardinality(String)                              COMMENT 'Who charges it, such as elevenlabs.' CODEC(ZSTD(1)),
+    cost_metric             LowCardinality(String)                              COMMENT 'What is counted, such as characters.' CODEC(ZSTD(1)),
+    cost_pool               LowCardinality(String)                              COMMENT 'Shared cost that it belongs to; empty for a direct one.' CODEC(ZSTD(1)),
+    description             String                                              COMMENT 'What it was for, in words.' CODEC(ZSTD(1)),
+    run_id                  LowCardinality(String)                              COMMENT 'Run that booked it, such as an allocation or a repricing, or empty.' CODEC(ZSTD(1)),
+    cost_quantity           Nullable(Decimal(38, 12))                           COMMENT 'How much of the metric, signed; NULL where nothing is counted.' CODEC(ZSTD(1)),
+
     -- quantities; signed, so that a plain sum is right: a reversal negates each of them
     lines                   Int64                                               COMMENT '1 for a line, -1 for a reversal: counts what calls does not, such as duplicates and further models of a response.' CODEC(T64, ZSTD(1)),
     calls                   Int64                                               COMMENT 'Model calls: 1 on one line of each call, 0 on its other lines and on duplicates.' CODEC(T64, ZSTD(1)),

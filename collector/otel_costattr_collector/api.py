@@ -17,6 +17,7 @@ from otel_costattr_collector.access.gate import ANONYMOUS, Gate, Principal
 from otel_costattr_collector.analytics.investigations import investigations_router
 from otel_costattr_collector.analytics.router import FAILURES, NotThere, questions_router
 from otel_costattr_collector.answers import Explanation, Failure, Health
+from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.outcomes import Conflict, OutcomeBook, Outcomes, Taken
 from otel_costattr_collector.store import Store
 
@@ -24,7 +25,11 @@ RETRY_AFTER_S: Final = 5
 
 
 def create_api(
-    store: Store, *, ready: Callable[[], str] = lambda: "", gate: Gate | None = None
+    store: Store,
+    *,
+    ready: Callable[[], str] = lambda: "",
+    gate: Gate | None = None,
+    bookings: Bookings | None = None,
 ) -> FastAPI:
     """Make the application that answers on the API port.
 
@@ -33,6 +38,7 @@ def create_api(
         ready: Says why the service cannot take traffic, or `''` if it can.
         gate: Knows who may read; None lets everybody read everything, for tests. A key with a
             tenant reads the lines of that tenant only.
+        bookings: Books what is no telemetry; None books straight into the store, for tests.
     """
     api = FastAPI(
         title="otel-costattr",
@@ -40,6 +46,7 @@ def create_api(
         version=version("otel-costattr"),
     )
     _add_health(api, store, ready)
+    api.state.bookings = bookings or Bookings(store)
     reader = Depends(_reader(gate))
     api.include_router(questions_router(store, reader))
     api.include_router(investigations_router(store, reader))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from grpc.aio import Server as GrpcServer
 
-from otel_costattr.errors import BadSettings
+from otel_costattr.errors import BadSettings, RetryableError
 from otel_costattr.usage import is_genai
 
 from .access import KEYS_FILE, Gate, refuse_open_binding
@@ -20,11 +20,13 @@ from .access.tls import tls_files
 from .api import create_api
 from .audit.background import open_audits
 from .audit.router import audit_router
+from .bookings import Bookings
 from .codec import Decoder, Limits
 from .codec.projection import Projection
 from .ingest import Receiver
 from .ingest.pipeline import Pipeline
 from .ingest.setup import Ingest, open_ingest, owner_rules
+from .ledger import Block
 from .metrics import Metrics
 from .operations import with_operations
 from .otlp_grpc import create_grpc_server
@@ -113,7 +115,8 @@ class Service:
         )
         self._auditing: asyncio.Task[None] | None = None
         self._stopping: Final = asyncio.Event()
-        api = create_api(self.store, ready=self._not_ready, gate=self._gate)
+        self.bookings: Final = Bookings(self.store, write=self._write)
+        api = create_api(self.store, ready=self._not_ready, gate=self._gate, bookings=self.bookings)
         api.include_router(audit_router(self._audits, self._gate))
         self._api: Final = AsgiServer(
             with_operations(
@@ -131,6 +134,7 @@ class Service:
         self._sql_door: SqlDoor | None = None
         self._doors: Doors | None = None
         self._ingest: Ingest | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def urls(self) -> dict[str, str]:
         """Return where each port is reached, by name."""
@@ -151,6 +155,7 @@ class Service:
     async def start(self) -> None:
         """Answer health first, finish the last run, then take telemetry."""
         settings = self._settings
+        self._loop = asyncio.get_running_loop()
         self._api.start()
         self._ingest = await asyncio.to_thread(
             open_ingest, self._settings, self.store, self.metrics
@@ -240,6 +245,13 @@ class Service:
             grpc_port=self._bind_grpc(grpc_server),
             http=http_server,
         )
+
+    def _write(self, blocks: Sequence[Block]) -> None:
+        """Book blocks from a worker thread."""
+        if self._ingest is None or self._loop is None or self._state:
+            raise RetryableError("the service does not take bookings now: try again")
+        booking = asyncio.run_coroutine_threadsafe(self._ingest.pipeline.book(blocks), self._loop)
+        booking.result()
 
     def _progress(self) -> dict[str, int]:
         return asdict(self._ingest.pipeline.statistics()) if self._ingest else {}

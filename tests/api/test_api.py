@@ -221,7 +221,7 @@ def test_a_line_explains_itself(client: TestClient, store: Store) -> None:
     body = client.get(f"/v1/explain/{line_id}").json()
 
     assert body["amount_usd"] == str(CALL)
-    assert body["formula"] == "1000 x 0.15/1000000 + 200 x 0.60/1000000 = 0.00027 USD"
+    assert body["formula"] == "1000 x 0.15/1000000 + 200 x 0.6/1000000 = 0.00027 USD"
     assert [(one["unit"], one["amount"]) for one in body["units"]] == [
         ("input", "0.00015"),
         ("output", "0.00012"),

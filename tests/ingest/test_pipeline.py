@@ -6,10 +6,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from assessed import assessed
 from ingest.path import FakeStore, Path_, opened
 from otel_costattr_collector.errors import Overloaded, ShuttingDown
 from otel_costattr_collector.ingest import assessor, inserter, pipeline
-from wire import CALL, calls, wire_span
+from otel_costattr_collector.ledger import Block, encode, lines_of
+from wire import CALL, NOW_NS, calls, wire_span
 
 from otel_costattr.assess import conclude
 from otel_costattr.errors import PermanentError, RetryableError
@@ -252,3 +254,33 @@ def statuses(path: Path_) -> dict[str, int]:
         for sample in metric.samples
         if sample.name.endswith("_total")
     }
+
+
+def test_a_run_is_in_the_ledger_when_its_booking_returns(tmp_path: Path) -> None:
+    """All blocks of a run stand in one record; the booking waits for the last of them."""
+    store = FakeStore()
+
+    async def scenario() -> None:
+        async with opened(tmp_path, store) as path:
+            await path.pipeline.book([a_block(1), a_block(2)])
+            assert store.rows == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_run_that_the_ledger_refuses_says_so(tmp_path: Path) -> None:
+    """A block that is parked is an error of the run that made it."""
+    store = FakeStore(before=[PermanentError("no")])
+
+    async def scenario() -> None:
+        async with opened(tmp_path, store) as path:
+            with pytest.raises(PermanentError, match="parked"):
+                await path.pipeline.book([a_block(1), a_block(2)])
+
+    asyncio.run(scenario())
+    assert store.rows == 1
+
+
+def a_block(number: int) -> Block:
+    """Make a block of one line."""
+    return encode(lines_of(assessed(number)), batch_id=number, recorded_ns=NOW_NS)

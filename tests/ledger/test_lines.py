@@ -33,7 +33,7 @@ def test_a_priced_call_is_one_line_with_its_counts_and_amounts() -> None:
     assert line["input_usd"] == Decimal("0.00015")
     assert line["output_usd"] == Decimal("0.00012")
     assert line["amount_usd"] == line["list_usd"] == Decimal("0.00027")
-    assert line["rates"] == {"input": "0.15/1000000", "output": "0.60/1000000"}
+    assert line["rates"] == {"input": "0.15/1000000", "output": "0.6/1000000"}
     assert (line["status"], line["reason"], line["entry"]) == ("priced", "", "call")
     assert (line["tenant"], line["feature"]) == ("acme", "")
     assert line["event_ns"] == START_NS

@@ -59,8 +59,8 @@ class Inserter:
         self._jitter: Final = jitter
         self._thread: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="insert")
 
-    async def insert(self, block: Block, segment: int) -> None:
-        """Return once the block is in the ledger, or parked; however long that takes.
+    async def insert(self, block: Block, segment: int) -> bool:
+        """Return once the block is in the ledger (True) or parked; however long that takes.
 
         Args:
             block: What to insert.
@@ -68,16 +68,18 @@ class Inserter:
         """
         loop = asyncio.get_running_loop()
         delay = FIRST_DELAY_S
-        while not await loop.run_in_executor(self._thread, self._attempt, block):
+        while (inserted := await loop.run_in_executor(self._thread, self._attempt, block)) is None:
             await asyncio.sleep(delay * (0.5 + self._jitter() / 2))
             delay = min(2 * delay, LONGEST_DELAY_S)
         await loop.run_in_executor(self._thread, self._finish, block, segment)
+        return inserted
 
     def close(self) -> None:
         """End the thread once its present attempt is over."""
         self._thread.shutdown(wait=True)
 
-    def _attempt(self, block: Block) -> bool:
+    def _attempt(self, block: Block) -> bool | None:
+        """Whether the block is in the ledger rather than parked; None if nobody knows yet."""
         try:
             with self._metrics.insert_seconds.time():
                 self._store.insert(block, token=self._token_of(block))
@@ -85,10 +87,11 @@ class Inserter:
             _log.error("block %s is refused for good and parked: %s", block.token, error)
             self._parked.add_block(block, str(error))
             self._metrics.inserts.labels("parked").inc()
+            return False
         except Exception as error:  # noqa: BLE001 - whatever it was, the block is safe: try again
             _log.warning("block %s is tried again: %s", block.token, error)
             self._metrics.inserts.labels("failed").inc()
-            return False
+            return None
         else:
             self._metrics.inserts.labels("done").inc()
             self._metrics.lines.inc(block.rows)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from otel_costattr.errors import PermanentError
+
 from ..errors import Overloaded
 from ..journal import FrozenRecord, Journal, Record, SpansRecord
 from ..ledger import Block
@@ -92,6 +94,7 @@ class Pipeline:
         self._thread: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="freeze")
         self._frozen: Final[asyncio.Queue[tuple[Block, int]]] = asyncio.Queue(maxsize=1)
         self._under_way: Final[set[int]] = set()
+        self._waits: Final[dict[int, asyncio.Future[bool]]] = {}
         self._stopping: Final = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._next_number = journal.state.next_number
@@ -210,11 +213,36 @@ class Pipeline:
         self._under_way.add(block.batch_id)
         await self._frozen.put((block, segment))
 
+    async def book(self, blocks: Sequence[Block]) -> None:
+        """Return once the blocks of one run are in the ledger: all of them, whatever happens.
+
+        They stand in one record of the journal, so that after a crash all or none are inserted.
+
+        Args:
+            blocks: What to insert.
+
+        Raises:
+            RetryableError: The journal cannot be written; nothing was booked.
+            PermanentError: The ledger refused a block for good; it is parked.
+        """
+        record = FrozenRecord(took={}, blocks=tuple(blocks))
+        segment = await asyncio.to_thread(self._journal.append, [record])
+        loop = asyncio.get_running_loop()
+        waits = [self._waits.setdefault(block.batch_id, loop.create_future()) for block in blocks]
+        for block in blocks:
+            await self.take(block, segment)
+        inserted = await asyncio.gather(*waits)
+        if not all(inserted):
+            raise PermanentError("the ledger refused a block of this run: see `costattr parked`")
+
     async def _insert_on(self) -> None:
         while True:
             block, segment = await self._frozen.get()
-            await self._inserter.insert(block, segment)
+            inserted = await self._inserter.insert(block, segment)
             self._under_way.discard(block.batch_id)
+            wait = self._waits.pop(block.batch_id, None)
+            if wait is not None and not wait.done():
+                wait.set_result(inserted)
             self._frozen.task_done()
 
     async def _finish(self) -> None:

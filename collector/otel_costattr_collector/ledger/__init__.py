@@ -16,6 +16,8 @@ from otel_costattr_collector.ledger.blocks import (
     split,
 )
 from otel_costattr_collector.ledger.columns import COLUMNS, Column, Line, as_mapping
+from otel_costattr_collector.ledger.costs import CostLine, cost_line_id, line_of_cost
+from otel_costattr_collector.ledger.draft import Cost
 from otel_costattr_collector.ledger.lines import lines_of, lines_of_all, span_key_of
 
 __all__ = [
@@ -24,11 +26,15 @@ __all__ = [
     "MAX_ROWS",
     "Block",
     "Column",
+    "Cost",
+    "CostLine",
     "Line",
     "amendment_of",
     "as_mapping",
+    "cost_line_id",
     "encode",
     "from_row",
+    "line_of_cost",
     "lines_of",
     "lines_of_all",
     "reversal_of",

@@ -149,7 +149,15 @@ PARTS: Final[tuple[Part, ...]] = (
     _read(
         ("tags", "Map(LowCardinality(String), String)", "assessment.owner.tags"),
         ("owner_source", _NAMES, "assessment.owner.sources"),
+        # what is no model call
+        ("cost_type", _NAME, "cost.type"),
+        ("cost_source", _NAME, "cost.source"),
+        ("cost_metric", _NAME, "cost.metric"),
+        ("cost_pool", _NAME, "cost.pool"),
+        ("description", _ID, "cost.description"),
+        ("run_id", _NAME),
     ),
+    _read(("cost_quantity", _USD, "cost.quantity"), quantity=True),
     _read(
         ("lines", _COUNT),
         ("calls", _COUNT),

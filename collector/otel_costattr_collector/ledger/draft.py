@@ -13,6 +13,29 @@ from otel_costattr_collector.ledger.money import Amounts
 MAX_TIME_NS: Final = 2**63 - 1
 
 
+class Cost(NamedTuple):
+    """What a line says of a cost that is no model call; empty for calls.
+
+    Attributes:
+        type: Kind of cost, such as `compute` or `api_usage`.
+        source: Who charges it, such as `elevenlabs`.
+        metric: What is counted, such as `characters`.
+        quantity: How much of the metric; None where nothing is counted.
+        description: What it was for, in words.
+        pool: Name of the shared cost that it belongs to, or `''` for a direct one.
+    """
+
+    type: str = ""
+    source: str = ""
+    metric: str = ""
+    quantity: Decimal | None = None
+    description: str = ""
+    pool: str = ""
+
+
+NO_COST: Final = Cost()
+
+
 class Draft(NamedTuple):
     """Everything that the columns of one line are taken from.
 
@@ -32,6 +55,12 @@ class Draft(NamedTuple):
         usage_calls: 1 if it does and its counts are known.
         counts: Leaf unit to count.
         reported_usd: What the emitter claims; on the first line only.
+        entry: What is booked: call, cost, reversal, rebook, allocation or true_up.
+        amends: Line that an amendment is about, or `''`.
+        cause: Why an amendment was made, or `''`.
+        lines: 1, and -1 for a reversal.
+        cost: What is said of a cost that is no model call.
+        run_id: The run that booked it, such as an allocation or a repricing, or `''`.
         entry: What is booked.
         amends: The line that is amended, or `''`.
         cause: What caused the amendment, or `''`.
@@ -57,6 +86,8 @@ class Draft(NamedTuple):
     amends: str = ""
     cause: str = ""
     lines: int = 1
+    cost: Cost = NO_COST
+    run_id: str = ""
 
     @property
     def event_ns(self) -> int:
@@ -111,4 +142,5 @@ class Draft(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _rate(rate_usd: Decimal, per: int) -> str:
-    return f"{rate_usd:f}/{per}"
+    # Equal rates share a place in the cache, however many zeros they were written with.
+    return f"{rate_usd.normalize():f}/{per}"
