@@ -18,7 +18,7 @@ from otel_costattr.model import (
     Status,
 )
 from otel_costattr.pricing import PriceBook, price
-from otel_costattr.usage import SHIPPED, Conventions, losses_of, read
+from otel_costattr.usage import SHIPPED, Conventions, event_provenance, losses_of, read
 
 _RANK: Final[Mapping[str, int]] = {"priced": 0, "estimated": 1, "unpriced": 2}
 
@@ -117,7 +117,7 @@ def conclude(
             lent.setdefault(verdict.duplicate_of, []).append(owner)
     found = []
     for verdict, owner in zip(decided, owners, strict=True):
-        ref = f"{verdict.span.trace_id}:{verdict.span.span_id}"
+        ref = verdict.span.ref
         whole = _together(owner, lent.get(ref, ())) if verdict.kind == "counts" else owner
         found.append(judge(verdict, whole, book=book))
     return tuple(found)
@@ -219,6 +219,8 @@ def _reasons(call: ModelCall, prices: tuple[Price, ...]) -> tuple[str, ...]:
 
 def _provenance(span: Span, call: ModelCall) -> Mapping[str, str]:
     """Say where each count came from, and which ones the emitter dropped."""
+    if span.signal == "event":
+        return event_provenance(span, call)
     if call.usage is None:
         return EMPTY
     sources = cast("Mapping[str, str]", call.usage.sources)

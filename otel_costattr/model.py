@@ -44,6 +44,9 @@ class Event:
 
 Signal = Literal["span", "log", "event"]
 
+EVENT_KEY: Final = "costattr.event.key"
+"""The attribute that names a posted event: `event:ID`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -81,6 +84,13 @@ class Span:
     resource: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
     failed: bool = False
     signal: Signal = "span"
+
+    @property
+    def ref(self) -> str:
+        """How others refer to it: `trace_id:span_id`, or `event:ID` for an event outside traces."""
+        if self.signal == "event" and not self.span_id:
+            return str(self.attributes.get(EVENT_KEY, "event:"))
+        return f"{self.trace_id}:{self.span_id}"
 
 
 # --- usage ----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -24,12 +24,15 @@ _MEDIA: Final[Mapping[Format, str]] = MappingProxyType(
 _SIGNALS: Final[tuple[Signal, ...]] = ("traces", "logs", "metrics")
 
 
-def create_http_app(receiver: Receiver, *, retry_after_seconds: int) -> Starlette:
+def create_http_app(
+    receiver: Receiver, *, retry_after_seconds: int, more: Sequence[Route] = ()
+) -> Starlette:
     """Return the ASGI application with `POST /v1/traces`, `/v1/logs` and `/v1/metrics`.
 
     Args:
         receiver: Takes the requests.
         retry_after_seconds: The hint for senders that should slow down.
+        more: Further routes of the same port.
     """
     return Starlette(
         routes=[
@@ -40,6 +43,7 @@ def create_http_app(receiver: Receiver, *, retry_after_seconds: int) -> Starlett
             )
             for signal in _SIGNALS
         ]
+        + list(more)
     )
 
 
@@ -54,7 +58,7 @@ def _endpoint(
             request = Request(
                 door="http",
                 signal=signal,
-                body=await _body(http, receiver.max_body_bytes),
+                body=await read_body(http, receiver.max_body_bytes),
                 format=format_,
                 encoding=http.headers.get("content-encoding", ""),
                 key_tenant=tenant,
@@ -69,7 +73,12 @@ def _endpoint(
     return endpoint
 
 
-async def _body(http: HttpRequest, max_bytes: int) -> bytes:
+async def read_body(http: HttpRequest, max_bytes: int) -> bytes:
+    """Return the body of a request as received.
+
+    Raises:
+        TooLarge: It has more than `max_bytes`.
+    """
     declared = http.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         raise TooLarge(f"the body is larger than {max_bytes} bytes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
@@ -23,8 +24,10 @@ from .audit.router import audit_router
 from .bookings import Bookings
 from .codec import Decoder, Limits
 from .codec.projection import Projection
+from .events import EventDoor, EventIds
+from .events.door import events_route, events_router
+from .events.ids import in_ledger
 from .ingest import Receiver
-from .ingest.pipeline import Pipeline
 from .ingest.setup import Ingest, open_ingest, owner_rules
 from .ledger import Block
 from .metrics import Metrics
@@ -107,7 +110,8 @@ class Service:
         self._state = "starting"
         self._tls: Final = tls_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
         self._gate: Final = open_gate(settings)
-        self._projection: Final = Projection(owner_rules(settings))
+        self._rules: Final = owner_rules(settings)
+        self._projection: Final = Projection(self._rules)
         self.metrics: Final = Metrics()
         self.store: Final = open_store(settings)
         self._audits: Final = open_audits(
@@ -118,6 +122,7 @@ class Service:
         self.bookings: Final = Bookings(self.store, write=self._write)
         api = create_api(self.store, ready=self._not_ready, gate=self._gate, bookings=self.bookings)
         api.include_router(audit_router(self._audits, self._gate))
+        api.include_router(events_router(lambda: self._doors.events if self._doors else None))
         self._api: Final = AsgiServer(
             with_operations(
                 api,
@@ -161,7 +166,7 @@ class Service:
             open_ingest, self._settings, self.store, self.metrics
         )
         self._ingest.pipeline.start()
-        self._doors = self._open_doors(self._ingest.pipeline)
+        self._doors = self._open_doors(self._ingest)
         await self._doors.grpc.start()
         self._doors.http.start()
         await self._open_sql()
@@ -218,13 +223,13 @@ class Service:
         if self._sql_door is not None:
             self._sql_door.close()
 
-    def _open_doors(self, pipeline: Pipeline) -> Doors:
+    def _open_doors(self, ingest: Ingest) -> Doors:
         settings = self._settings
         receiver = Receiver(
             decoder=Decoder(
                 wanted=is_genai, limits=_limits(settings), reducer=self._projection.reducer
             ),
-            keep=pipeline.submit,
+            keep=ingest.pipeline.submit,
             gate=self._gate,
             metrics=self.metrics,
             max_body_bytes=settings.max_body_bytes,
@@ -232,9 +237,10 @@ class Service:
             max_waiting_bytes=settings.max_waiting_bytes,
         )
         hint = settings.retry_after_seconds
+        events = self._open_events(receiver, ingest)
         grpc_server = create_grpc_server(receiver, retry_after_seconds=hint)
         http_server = AsgiServer(
-            create_http_app(receiver, retry_after_seconds=hint),
+            create_http_app(receiver, retry_after_seconds=hint, more=[events_route(events)]),
             self._http_socket,
             grace_seconds=settings.shutdown_seconds,
             tls=self._tls,
@@ -244,6 +250,24 @@ class Service:
             grpc=grpc_server,
             grpc_port=self._bind_grpc(grpc_server),
             http=http_server,
+            events=events,
+        )
+
+    def _open_events(self, receiver: Receiver, ingest: Ingest) -> EventDoor:
+        settings = self._settings
+        ids = EventIds(
+            in_ledger(self.store), limit=settings.max_settling_spans + settings.max_waiting_spans
+        )
+        ids.learn(ingest.events)
+        return EventDoor(
+            receiver,
+            ids,
+            projection=self._projection,
+            identities=self._rules.identities,
+            limits=_limits(settings),
+            max_decompressed_bytes=settings.max_decompressed_bytes,
+            retry_after_seconds=settings.retry_after_seconds,
+            clock=time.time_ns,
         )
 
     def _write(self, blocks: Sequence[Block]) -> None:
@@ -282,12 +306,14 @@ class Doors:
         grpc: The gRPC server.
         grpc_port: Where it listens.
         http: The HTTP server.
+        events: Takes posted events, on two ports.
     """
 
     receiver: Receiver
     grpc: GrpcServer
     grpc_port: int
     http: AsgiServer
+    events: EventDoor
 
 
 def _limits(settings: Settings) -> Limits:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from otel_costattr.model import ModelCall, Span
+from otel_costattr.model import EVENT_KEY, ModelCall, Span
 
 Links = Mapping[str, str]
 """Span to its parent, both as `trace_id:span_id`; spans that are no call included."""
@@ -48,7 +48,7 @@ class Candidate:
     Attributes:
         span: The span.
         call: What it says.
-        ref: `trace_id:span_id`.
+        ref: `trace_id:span_id`, or `event:ID`.
         key: Unique name of the telemetry item; the same item sent again has the same one.
         begin_ns: When the call began.
         end_ns: When it ended.
@@ -86,11 +86,13 @@ MIN_ID: Final = 8
 
 def candidate(span: Span, call: ModelCall) -> Candidate:
     """Prepare one pair."""
-    ref = f"{span.trace_id}:{span.span_id}"
+    ref = span.ref
     usage = call.usage
     totals = (usage.input_total, usage.output_total) if usage else None
     key = ref
-    if span.signal != "span" or not span.span_id:
+    if span.signal == "event":
+        key = str(span.attributes.get(EVENT_KEY, ref))
+    elif span.signal != "span" or not span.span_id:
         key = f"{ref}:{span.signal}:{span.name}:{span.start_ns}:{call.response_id}:{totals}"
     begin, end, tail = span.start_ns, max(span.start_ns, span.end_ns), False
     if call.emitter in STREAM_EMITTERS and span.attributes.get("logfire.span_type") == "log":

@@ -5,15 +5,25 @@ from __future__ import annotations
 from otel_costattr.model import Attributes, ModelCall, Span
 from otel_costattr.usage.conventions import SHIPPED, Conventions, Row
 from otel_costattr.usage.dialects import by_scope, dialect_of, is_marked
+from otel_costattr.usage.events import event_provenance, read_event
 from otel_costattr.usage.losses import losses_of
 from otel_costattr.usage.reader import read_with
 
-__all__ = ["SHIPPED", "Conventions", "Row", "is_genai", "looks_like_genai", "losses_of", "read"]
+__all__ = [
+    "SHIPPED",
+    "Conventions",
+    "Row",
+    "event_provenance",
+    "is_genai",
+    "looks_like_genai",
+    "losses_of",
+    "read",
+]
 
 
 def is_genai(span: Span) -> bool:
     """Tell cheaply whether `read` would look at a span; true for tools and agents too."""
-    return dialect_of(span) is not None
+    return span.signal == "event" or dialect_of(span) is not None
 
 
 def looks_like_genai(scope_name: str, name: str, attributes: Attributes) -> bool:
@@ -32,5 +42,7 @@ def read(span: Span, *, conventions: Conventions = SHIPPED) -> ModelCall | None:
         The call with disjoint counts, `usage=None` and a reason where it carries none,
         `role="aggregate"` for a wrapper's sum, or None for anything that is neither.
     """
+    if span.signal == "event":
+        return read_event(span)
     dialect = dialect_of(span)
     return read_with(dialect, span, conventions) if dialect else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from otel_costattr.model import Span
 
@@ -19,6 +20,7 @@ from ..errors import Overloaded, TooLarge, answer_to
 from ..metrics import Metrics
 
 Door = Literal["grpc", "http"]
+Result = TypeVar("Result")
 
 _log: Final = logging.getLogger(__name__)
 
@@ -102,7 +104,7 @@ class Receiver:
             max_workers=decode_threads, thread_name_prefix="decode"
         )
 
-    def admit(self, door: Door, signal: Signal, headers: Headers) -> str:
+    def admit(self, door: Door, signal: str, headers: Headers) -> str:
         """Return the tenant that a sender's key proves, or `''`, before its body is read.
 
         Raises:
@@ -124,16 +126,46 @@ class Receiver:
             Overloaded: Too much is in flight; nothing of it was kept.
             RetryableError: It could not be made durable now; nothing of it may be relied on.
         """
+        with self.counted(request.door, request.signal):
+            return await self._received(request)
+
+    @contextmanager
+    def counted(self, door: Door, signal: str) -> Iterator[None]:
+        """Count a request by how its block ends."""
         try:
-            decoded = await self._received(request)
+            yield
         except Exception as error:
             answer = answer_to(error)
-            self._metrics.requests.labels(request.door, request.signal, answer.reason).inc()
+            self._metrics.requests.labels(door, signal, answer.reason).inc()
             if answer.reason == "internal":
-                _log.exception("a %s request of %s failed", request.door, request.signal)
+                _log.exception("a %s request of %s failed", door, signal)
             raise
-        self._metrics.requests.labels(request.door, request.signal, "accepted").inc()
-        return decoded
+        self._metrics.requests.labels(door, signal, "accepted").inc()
+
+    @contextmanager
+    def room_for(self, size: int) -> Iterator[None]:
+        """Hold room for a body while it is worked on.
+
+        Raises:
+            Overloaded: Too much is in flight.
+        """
+        if self._waiting_bytes and self._waiting_bytes + size > self._max_waiting_bytes:
+            raise Overloaded(f"{self._waiting_bytes} bytes wait already: send again later")
+        self._waiting_bytes += size
+        try:
+            yield
+        finally:
+            self._waiting_bytes -= size
+
+    async def on_thread(self, work: Callable[[], Result]) -> Result:
+        """Return what `work` does on the thread that decodes."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def count_events(self, received: int, rejected: int) -> None:
+        """Count posted events, and those of them that were refused."""
+        self._metrics.received.labels("events").inc(received)
+        if rejected:
+            self._metrics.rejected.labels("bad_event").inc(rejected)
 
     def close(self) -> None:
         """End the decoding threads; nothing may be received after."""
@@ -143,34 +175,34 @@ class Receiver:
         size = len(request.body)
         if size > self.max_body_bytes:
             raise TooLarge(f"the body is larger than {self.max_body_bytes} bytes")
-        if self._waiting_bytes and self._waiting_bytes + size > self._max_waiting_bytes:
-            raise Overloaded(f"{self._waiting_bytes} bytes wait already: send again later")
-        self._waiting_bytes += size
-        try:
+        with self.room_for(size):
             now_ns = self._clock()
             loop = asyncio.get_running_loop()
             decoded = await loop.run_in_executor(self._threads, self._decode, request, now_ns)
             self._count(request.signal, decoded)
             if decoded.spans:
-                await self._durable(request, decoded, now_ns)
+                submission = Submission(
+                    spans=decoded.spans, received_ns=now_ns, key_tenant=request.key_tenant
+                )
+                await self.make_durable(submission, request.signal)
             return decoded
-        finally:
-            self._waiting_bytes -= size
 
     def _decode(self, request: Request, now_ns: int) -> Decoded:
         body = decompress(request.body, request.encoding, max_bytes=self._max_decompressed_bytes)
         return self._decoder.decode(request.signal, body, request.format, now_ns=now_ns)
 
-    async def _durable(self, request: Request, decoded: Decoded, now_ns: int) -> None:
-        submission = Submission(
-            spans=decoded.spans, received_ns=now_ns, key_tenant=request.key_tenant
-        )
-        count = len(decoded.spans)
+    async def make_durable(self, submission: Submission, signal: str) -> None:
+        """Return once the spans of a request are safe.
+
+        Raises:
+            Overloaded: Too much waits, or the disk is full; nothing was kept.
+            RetryableError: It is unknown whether they were kept.
+        """
         with (
             self._metrics.waiting.track_inprogress(),
-            self._metrics.acknowledge_seconds.labels(request.signal).time(),
+            self._metrics.acknowledge_seconds.labels(signal).time(),
         ):
-            await self._keep(submission, count)
+            await self._keep(submission, len(submission.spans))
 
     def _count(self, signal: Signal, decoded: Decoded) -> None:
         metrics = self._metrics

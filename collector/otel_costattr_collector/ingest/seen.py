@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable
 from typing import Final
 
-from otel_costattr.model import Span
+from otel_costattr.model import EVENT_KEY, Span
 
 _FREE: Final = 0
 _MASK: Final = (1 << 64) - 1
@@ -16,11 +16,13 @@ _MIN_SLOTS: Final = 1 << 10
 def key_of(span: Span, key_tenant: str = "") -> int:
     """Return 64 bits that name a span of a sender; the same within one process only.
 
-    A span is named by its ids. What has no id of its own, such as a log record, is named by all
-    that it says.
+    A span is named by its ids, a posted event by its key. What has no id of its own, such as a
+    log record, is named by all that it says.
     """
     if span.signal == "span":
         name: tuple[object, ...] = (key_tenant, span.trace_id, span.span_id)
+    elif span.signal == "event":
+        name = (span.attributes.get(EVENT_KEY),)
     else:
         told = tuple(sorted((name, repr(value)) for name, value in span.attributes.items()))
         name = (key_tenant, span.trace_id, span.span_id, span.signal, span.start_ns, told)

@@ -89,7 +89,7 @@ class Settling:
             item.call = None if item.resent else self._read(item.span)
             role = item.call.role if item.call else "call"
             self._queues[role].append(item)
-            self._by_trace[item.span.trace_id].append(item)
+            self._by_trace[_trace_of(item)].append(item)
             if item.call and item.call.response_id:
                 self._by_response[item.call.response_id].append(item)
             self._count += 1
@@ -129,17 +129,22 @@ class Settling:
         if item.call.response_id:
             yield from self._by_response[item.call.response_id]
         beneath = item.call.role == "aggregate"
-        for other in self._by_trace[item.span.trace_id]:
+        for other in self._by_trace[_trace_of(item)]:
             if other.call and other.call.role == "call" and (beneath or _overlap(item, other)):
                 yield other
 
     def _forget(self, taken: list[Pending]) -> None:
         self._count -= len(taken)
-        for trace_id in {item.span.trace_id for item in taken}:
+        for trace_id in {_trace_of(item) for item in taken}:
             _drop_taken(self._by_trace, trace_id)
         for response_id in {item.call.response_id for item in taken if item.call}:
             if response_id:
                 _drop_taken(self._by_response, response_id)
+
+
+def _trace_of(item: Pending) -> str:
+    """Name the trace; events outside traces have nothing to do with each other."""
+    return item.span.trace_id or item.span.ref
 
 
 def _is_due(item: Pending, before_ns: int | None) -> bool:

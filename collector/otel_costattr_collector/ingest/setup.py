@@ -10,7 +10,7 @@ from typing import Final
 
 from otel_costattr.attribution import Identities, OwnerRules
 from otel_costattr.errors import BadSettings
-from otel_costattr.model import DIMENSIONS
+from otel_costattr.model import DIMENSIONS, Span
 from otel_costattr.pricing import shipped_book
 from otel_costattr.usage import read
 
@@ -47,11 +47,13 @@ class Ingest:
         pipeline: Takes spans.
         journal: Keeps them.
         marker: Tells the next start how this run ended.
+        events: Posted events of the last run that are on their way to the ledger.
     """
 
     pipeline: Pipeline
     journal: Journal
     marker: Marker
+    events: tuple[Span, ...] = ()
 
     def close(self) -> None:
         """Close the journal and note that the run ended well."""
@@ -112,6 +114,12 @@ def open_ingest(settings: Settings, store: Store, metrics: Metrics) -> Ingest:
     load_seen(store, seen, limit=settings.remembered_spans // 2)
     memory = new_memory(settings)
     load_calls(store, memory, limit=min(settings.remembered_calls, RELOADED_CALLS))
+    events = tuple(
+        span
+        for waiting in journal.state.waiting.values()
+        for span in waiting.record.spans
+        if span.signal == "event"
+    )
     pipeline = build_pipeline(
         settings,
         store=store,
@@ -121,7 +129,7 @@ def open_ingest(settings: Settings, store: Store, metrics: Metrics) -> Ingest:
         seen=seen,
         memory=memory,
     )
-    return Ingest(pipeline=pipeline, journal=journal, marker=marker)
+    return Ingest(pipeline=pipeline, journal=journal, marker=marker, events=events)
 
 
 def finish_last_run(

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Final
 
 from otel_costattr.calls.candidates import MIN_ID, family
-from otel_costattr.model import Assessment, ModelCall, Price, Span, Usage
+from otel_costattr.model import EVENT_KEY, Assessment, ModelCall, Price, Span, Usage
 from otel_costattr_collector.ledger.columns import Line, line_of
 from otel_costattr_collector.ledger.draft import Draft
 from otel_costattr_collector.ledger.money import UNKNOWN, Amounts, amounts_of, pico
@@ -18,8 +18,8 @@ _NO_PRICE: Final = Price(status="unpriced")
 
 
 def span_key_of(span: Span) -> str:
-    """Name a span as the ledger does: `trace_id:span_id`."""
-    return f"{span.trace_id}:{span.span_id}"
+    """Name a span as the ledger does: `trace_id:span_id`, or `event:ID` outside traces."""
+    return span.ref
 
 
 def lines_of_all(assessments: Sequence[Assessment]) -> tuple[Line, ...]:
@@ -83,6 +83,8 @@ def _content_key(assessment: Assessment) -> str:
     span = assessment.span
     if span.signal == "span" and span.span_id:
         return ""
+    if span.signal == "event":
+        return str(span.attributes.get(EVENT_KEY, "event:"))
     call, usage = assessment.call, assessment.call.usage
     counts = sorted(usage.counts.items()) if usage is not None else None
     content = (span_key_of(span), span.name, str(span.start_ns), call.response_id, str(counts))
