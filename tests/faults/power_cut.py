@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from faults.truth import PRICE, book, expected
+from faults.truth import PRICE, contents, expected
 from otel_costattr_collector import ledger
 from otel_costattr_collector.ingest.parked import PARKED_FOLDER, Parked
 from otel_costattr_collector.ingest.recovery import Marker
@@ -24,6 +23,7 @@ from otel_costattr.testing import START_NS, chat_span
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 CALLS = 40
+BEFORE, AFTER = "before the cut", "after the cut"
 
 
 def block_of(first: int, *, batch_id: int) -> ledger.Block:
@@ -47,17 +47,34 @@ def settings_of(data: Path) -> Settings:
     return Settings.model_validate({"data": data})
 
 
-def left_behind(data: Path, *, boot_id: str) -> tuple[ledger.Block, ledger.Block]:
-    """Leave a folder as a run does that was cut: one block done, one frozen and in doubt."""
-    done, doubt = block_of(1, batch_id=11), block_of(1001, batch_id=2**64 - 5)
-    Marker(data, boot_id=boot_id).set()
+DOUBT = block_of(1001, batch_id=2**64 - 5)
+"""Frozen when the power went; whether it was inserted is what the cases differ in."""
+
+
+@pytest.fixture(scope="module")
+def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as a run leaves it that was cut: one block done, one frozen and in doubt."""
+    data = tmp_path_factory.mktemp("run") / "data"
+    Marker(data, boot_id=BEFORE).set()
     journal = Journal(data / JOURNAL_FOLDER)
-    journal.append([FrozenRecord(took={}, blocks=(doubt,))])
+    journal.append([FrozenRecord(took={}, blocks=(DOUBT,))])
     journal.close()
     with open_store(settings_of(data)) as store:
         store.migrate()
-        store.insert(done)
-    return done, doubt
+        store.insert(block_of(1, batch_id=11))
+    return data
+
+
+@pytest.fixture
+def data(left_behind: Path, tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    return Path(shutil.copytree(left_behind, tmp_path / "data", symlinks=True))
+
+
+def booked(data: Path) -> object:
+    """Return what a stopped collector has in its books."""
+    with open_store(settings_of(data)) as store:
+        return contents(store)
 
 
 def forget_tokens(data: Path) -> None:
@@ -77,46 +94,36 @@ def restart(data: Path, *, boot_id: str) -> None:
             settings, store, journal, Parked(data / PARKED_FOLDER), Marker(data, boot_id=boot_id)
         )
         journal.close()
-        totals(store)
-
-
-def totals(store: Store) -> Sequence[object]:
-    """Return calls and USD of the ledger."""
-    return store.query("SELECT sum(calls), sum(amount_usd) FROM ledger").rows[0]
 
 
 @pytest.mark.parametrize("forgotten", [False, True], ids=["tokens-kept", "tokens-lost"])
 @pytest.mark.parametrize("inserted", ["not", "whole", "ledger-only"])
-def test_a_block_in_doubt_is_there_once(*, forgotten: bool, inserted: str, tmp_path: Path) -> None:
+def test_a_block_in_doubt_is_there_once(*, forgotten: bool, inserted: str, data: Path) -> None:
     """Whatever of it reached the tables and whether its token did, the totals are exact."""
-    data = tmp_path / "data"
-    _, doubt = left_behind(data, boot_id="before the cut")
     if inserted != "not":
         with open_store(settings_of(data)) as store:
             if inserted == "ledger-only":
                 detach_rollups(store)
-            store.insert(doubt)
+            store.insert(DOUBT)
             if inserted == "ledger-only":
                 attach_rollups(store)
     if forgotten:
         forget_tokens(data)
 
-    restart(data, boot_id="after the cut")
+    restart(data, boot_id=AFTER)
 
-    assert expected(2 * CALLS)["ledger"] == (80, 80 * PRICE)
-    assert book(data) == expected(2 * CALLS)
+    assert Decimal("0.00027") == PRICE
+    assert booked(data) == expected(2 * CALLS)
     assert not (data / JOURNAL_FOLDER / "repairs.json").exists()
 
 
 @pytest.mark.parametrize("survived", range(7))
 def test_a_repair_that_is_cut_short_is_finished_by_the_next_start(
-    survived: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    survived: int, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever of its seven statements the second cut hits, the third start is exact."""
-    data = tmp_path / "data"
-    _, doubt = left_behind(data, boot_id="one")
     with open_store(settings_of(data)) as store:
-        store.insert(doubt)
+        store.insert(DOUBT)
     forget_tokens(data)
     left = iter(range(survived))
     command = Store.command
@@ -130,23 +137,20 @@ def test_a_repair_that_is_cut_short_is_finished_by_the_next_start(
     with monkeypatch.context() as cut:
         cut.setattr(Store, "command", until_the_cut)
         with pytest.raises(KeyboardInterrupt):
-            restart(data, boot_id="two")
-    restart(data, boot_id="two")
+            restart(data, boot_id=AFTER)
+    restart(data, boot_id=AFTER)
 
-    assert book(data) == expected(2 * CALLS)
+    assert booked(data) == expected(2 * CALLS)
 
 
-def test_a_kill_needs_no_repair(tmp_path: Path) -> None:
+def test_a_kill_needs_no_repair(data: Path) -> None:
     """In the same boot every write is still there, so the plain retry is exact."""
-    data = tmp_path / "data"
-    _, doubt = left_behind(data, boot_id="same")
     with open_store(settings_of(data)) as store:
-        store.insert(doubt)
+        store.insert(DOUBT)
 
-    restart(data, boot_id="same")
+    restart(data, boot_id=BEFORE)
 
-    assert book(data)["ledger"] == (2 * CALLS, 2 * CALLS * Decimal("0.00027"))
-    assert book(data) == expected(2 * CALLS)
+    assert booked(data) == expected(2 * CALLS)
 
 
 def detach_rollups(store: Store) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from otel_costattr_collector.store import embedded
+from otel_costattr_collector.store import Store, embedded
 from typing_extensions import override
 from wire import calls, traces
 
@@ -113,15 +113,15 @@ def book(data: Path) -> dict[str, tuple[int, Decimal]]:
     return {table: (number, Decimal(usd)) for table, (number, usd) in found.items()}
 
 
-def _read(data: Path) -> dict[str, tuple[int, str]]:
+def contents(store: Store) -> dict[str, tuple[int, Decimal]]:
+    """Return calls and USD of the ledger and of each rollup, and how many lines are there twice."""
     found = {}
-    with embedded(data / "clickhouse") as store:
-        for table in ("ledger", *ROLLUPS):
-            sql = f"SELECT sum(calls), sum(amount_usd) FROM {table}"
-            number, usd = store.query(sql).rows[0]
-            found[table] = (number, str(usd))
-        twice = "SELECT count() FROM (SELECT line_id FROM ledger GROUP BY 1 HAVING count() > 1)"
-        found["lines twice"] = (store.query(twice).rows[0][0], "0")
+    for table in ("ledger", *ROLLUPS):
+        sql = f"SELECT sum(calls), sum(amount_usd) FROM {table}"
+        number, usd = store.query(sql).rows[0]
+        found[table] = (number, usd)
+    twice = "SELECT count() FROM (SELECT line_id FROM ledger GROUP BY 1 HAVING count() > 1)"
+    found["lines twice"] = (store.query(twice).rows[0][0], Decimal(0))
     return found
 
 
@@ -132,4 +132,5 @@ def expected(spans: int) -> dict[str, tuple[int, Decimal]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_read(Path(sys.argv[1]))))
+    with embedded(Path(sys.argv[1]) / "clickhouse") as opened:
+        print(json.dumps(contents(opened), default=str))
