@@ -35,7 +35,7 @@ serve: $(VENV)/.ready ## run the collector with its data in ./var
 	$(BIN)/costattr serve --data var
 
 test: lint types $(ENVIRONMENTS) ## lint, types, every test, coverage
-	$(BIN)/pytest -n 2 -m 'not nightly and not interop' --cov --cov-report=
+	$(BIN)/pytest -n 2 --dist worksteal -m 'not nightly and not interop' --cov --cov-report=
 	$(BIN)/coverage report --include 'otel_costattr/*' --fail-under 100
 	$(BIN)/coverage report --include 'collector/*' --fail-under 95
 

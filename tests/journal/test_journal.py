@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from otel_costattr_collector.errors import Overloaded
 from otel_costattr_collector.journal import DoneRecord, FrozenRecord, Journal, Record, SpansRecord
@@ -91,6 +91,7 @@ spans = st.builds(
 )
 
 
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(spans, max_size=4))
 def test_spans_come_back_equal(given_spans: list[Span]) -> None:
     """Whatever a span carries, it is the same after the journal."""
