@@ -20,7 +20,7 @@ PARTS = tuple(
     sorted(
         path.stem
         for path in Path(__file__).parent.glob("*.py")
-        if path.stem not in {"__main__", "table"}
+        if path.stem not in {"__main__", "load", "table"}
     )
 )
 

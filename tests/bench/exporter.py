@@ -11,13 +11,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import grpc
 import yaml
-from bench.collector import BATCH, BATCHES, SENDERS, TICKS, TRACES, body
+from bench.collector import SECONDS, TICKS
+from bench.load import sender, sent
 from bench.table import BenchRow
 from interop.parts import OTELCOL, ROOT, free_port, wait_until
 
@@ -33,17 +32,13 @@ def rows() -> Iterable[BenchRow]:
 
 
 def _measured(sink: subprocess.Popen[str], folder: Path) -> Iterator[BenchRow]:
-    bodies = [body(number) for number in range(BATCHES)]
-    spans = BATCH * BATCHES
-    with _otelcol(_config(folder, _line(sink))) as (process, address):
-        channel = grpc.insecure_channel(address)
-        send: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(TRACES)
-        send(body(BATCHES), wait_for_ready=True)
-        wait_until(lambda: _rows(sink) == BATCH, "the first batch")
+    with (
+        _otelcol(_config(folder, _line(sink))) as (process, address),
+        sender(f"grpc://{address}", "--seconds", str(SECONDS)) as load,
+    ):
         cpu, began = (_cpu(process), _cpu(sink)), time.perf_counter()
-        with ThreadPoolExecutor(SENDERS) as pool:
-            list(pool.map(send, bodies))
-        wait_until(lambda: _rows(sink) >= spans + BATCH, "all spans", seconds=120)
+        spans = sent(load).spans
+        wait_until(lambda: _rows(sink) >= spans, "all spans", seconds=120)
         took = time.perf_counter() - began
         used = (_cpu(process) - cpu[0], _cpu(sink) - cpu[1])
     what = "peer: OpenTelemetry Collector with clickhouseexporter"
