@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -11,6 +11,7 @@ from otel_costattr.model import Span
 
 from ..errors import UnsupportedFormat
 from . import otlp_json, protobuf
+from .attributes import AttributeReader
 from .intake import DEFAULT_LIMITS, Decoded, Intake, Limits, Signal
 from .projection import DEFAULT_PROJECTION, Reduce
 
@@ -52,7 +53,7 @@ def format_of(content_type: str) -> Format:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoder:
-    """Turns request bodies into spans; pure, so any thread may use it.
+    """Turns request bodies into spans; any thread may use it.
 
     Attributes:
         wanted: Whether a span tells of a GenAI call; all else is counted and left out.
@@ -64,6 +65,10 @@ class Decoder:
     wanted: Callable[[Span], bool]
     limits: Limits = DEFAULT_LIMITS
     reducer: Callable[[str], Reduce | None] = DEFAULT_PROJECTION.reducer
+    _raw: AttributeReader = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_raw", AttributeReader(self.reducer))
 
     def decode(self, signal: Signal, body: bytes, format_: Format, *, now_ns: int) -> Decoded:
         """Return what an uncompressed body carries; malformed spans are rejected singly.
@@ -81,6 +86,7 @@ class Decoder:
             limits=self.limits,
             now_ns=now_ns,
             reducer=self.reducer,
+            read_raw=self._raw.read,
             wanted=self.wanted,
         )
         _WALKERS[signal, format_](body, intake)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from otel_costattr.model import Attributes, AttributeValue, Event, Span
 
@@ -77,6 +77,13 @@ class Decoded:
     trimmed: Mapping[str, int] = field(default_factory=dict)
 
 
+ReadRaw: TypeAlias = "Callable[[Sequence[bytes], Intake], dict[str, AttributeValue]]"
+
+
+def _unread(_raws: Sequence[bytes], _intake: Intake) -> dict[str, AttributeValue]:
+    return {}
+
+
 class Intake:
     """Tallies one request while a wire format is walked.
 
@@ -86,9 +93,11 @@ class Intake:
         reducer: Gives what reduces the value of an attribute of this name to the part that is
             read, None where nothing of it is.
         wanted: Whether a span tells of a GenAI call.
+        read_raw: Reads attributes in protobuf's wire format, with the limits of an intake.
     """
 
     __slots__ = (
+        "_read_raw",
         "_wanted",
         "earliest_ns",
         "latest_ns",
@@ -109,11 +118,13 @@ class Intake:
         now_ns: int,
         reducer: Callable[[str], Reduce | None],
         wanted: Callable[[Span], bool],
+        read_raw: ReadRaw = _unread,
     ) -> None:
         self.limits = limits
         self.earliest_ns = now_ns - limits.max_age_ns
         self.latest_ns = now_ns + limits.max_ahead_ns
         self.reducer = reducer
+        self._read_raw = read_raw
         self._wanted = wanted
         self.spans: list[Span] = []
         self.received = 0
@@ -128,6 +139,14 @@ class Intake:
             self.spans.append(span)
         else:
             self.skipped += 1
+
+    def attributes(self, raws: Sequence[bytes]) -> dict[str, AttributeValue]:
+        """Return the attributes that are kept of those in protobuf's wire format.
+
+        Raises:
+            Malformed: One of them is no attribute.
+        """
+        return self._read_raw(raws, self)
 
     def reject(self, problem: Malformed) -> None:
         """Count a malformed span and remember what was wrong with the first."""

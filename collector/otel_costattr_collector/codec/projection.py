@@ -122,7 +122,7 @@ class Projection:
         marks = {mark for dialect in DIALECTS for mark in dialect.marks} - plain
         self._reducers: Final[Mapping[str, Reduce]] = MappingProxyType(
             {
-                **dict.fromkeys(marks, _mark),
+                **dict.fromkeys(marks, mark),
                 **dict.fromkeys(plain, _plain),
                 **{name: _owner(meant, rules.identities) for name, meant in _meanings(rules)},
                 **dict.fromkeys(_OBJECTS, _usage_object(rules.identities)),
@@ -175,7 +175,7 @@ def _protected(value: str, dimension: str, identities: Identities) -> str | None
     return REFUSED_ADDRESS if refusal else protected
 
 
-def _mark(_value: AttributeValue) -> AttributeValue:
+def mark(_value: AttributeValue) -> AttributeValue:
     """Keep that the attribute was there, and nothing of it."""
     return True
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias, cast
 
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
-from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
-from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from otel_costattr.errors import BadTelemetry
-from otel_costattr.model import Attributes, AttributeValue, Event, Span
+from otel_costattr.model import Attributes, Event, Span
 
 from .intake import (
     Intake,
@@ -29,6 +22,13 @@ from .intake import (
     flagged,
     kept_events,
 )
+from .messages import message_class
+from .quick import QuickSpan
+
+_TRACES: Final = message_class("Traces")
+_LOGS: Final = message_class("Logs")
+_ERROR: Final = 2
+_Build: TypeAlias = Callable[[Any, Attributes, tuple[str, str], Intake], Span]
 
 
 def walk_traces(body: bytes, intake: Intake) -> None:
@@ -37,18 +37,9 @@ def walk_traces(body: bytes, intake: Intake) -> None:
     Raises:
         BadTelemetry: The bytes are no such message.
     """
-    request = ExportTraceServiceRequest()
-    _parse(request, body)
-    for of_resource in request.resource_spans:
-        resource = _attributes(of_resource.resource.attributes, intake)
-        for of_scope in of_resource.scope_spans:
-            scope = (of_scope.scope.name, of_scope.scope.version)
-            intake.received += len(of_scope.spans)
-            for wire in of_scope.spans:
-                try:
-                    intake.add(_span(wire, resource, scope, intake))
-                except Malformed as problem:
-                    intake.reject(problem)
+    request = _TRACES()
+    _parse(request, body, "ExportTraceServiceRequest")
+    _walk(request, intake, _span)
 
 
 def walk_logs(body: bytes, intake: Intake) -> None:
@@ -57,16 +48,23 @@ def walk_logs(body: bytes, intake: Intake) -> None:
     Raises:
         BadTelemetry: The bytes are no such message.
     """
-    request = ExportLogsServiceRequest()
-    _parse(request, body)
-    for of_resource in request.resource_logs:
-        resource = _attributes(of_resource.resource.attributes, intake)
-        for of_scope in of_resource.scope_logs:
+    request = _LOGS()
+    _parse(request, body, "ExportLogsServiceRequest")
+    _walk(request, intake, _log)
+
+
+def _walk(request: Any, intake: Intake, build: _Build) -> None:
+    for of_resource in request.resources:
+        try:
+            resource = intake.attributes(of_resource.resource.attributes)
+        except Malformed as problem:
+            raise BadTelemetry(f"a resource is malformed: {problem}") from problem
+        for of_scope in of_resource.scopes:
             scope = (of_scope.scope.name, of_scope.scope.version)
-            intake.received += len(of_scope.log_records)
-            for wire in of_scope.log_records:
+            intake.received += len(of_scope.items)
+            for wire in of_scope.items:
                 try:
-                    intake.add(_log(wire, resource, scope, intake))
+                    intake.add(build(wire, resource, scope, intake))
                 except Malformed as problem:
                     intake.reject(problem)
 
@@ -78,17 +76,16 @@ def count_metrics(body: bytes, intake: Intake) -> None:
         BadTelemetry: The bytes are no such message.
     """
     request = ExportMetricsServiceRequest()
-    _parse(request, body)
+    _parse(request, body, "ExportMetricsServiceRequest")
     for of_resource in request.resource_metrics:
         for of_scope in of_resource.scope_metrics:
             intake.received += sum(map(_data_points, of_scope.metrics))
 
 
-def _parse(message: Any, body: bytes) -> None:
+def _parse(message: Any, body: bytes, name: str) -> None:
     try:
         message.ParseFromString(body)
     except DecodeError as error:
-        name = type(message).__name__
         raise BadTelemetry(f"the body is no protobuf {name}: {error}") from error
 
 
@@ -97,41 +94,42 @@ def _data_points(metric: Metric) -> int:
     return len(getattr(metric, kind).data_points) if kind else 0
 
 
-def _span(wire: WireSpan, resource: Attributes, scope: tuple[str, str], intake: Intake) -> Span:
+def _span(wire: Any, resource: Attributes, scope: tuple[str, str], intake: Intake) -> Span:
     start_ns, end_ns, moved = intake.times(wire.start_time_unix_nano, wire.end_time_unix_nano)
-    return Span(
-        trace_id=checked_trace_id(wire.trace_id.hex()),
-        span_id=checked_span_id(wire.span_id.hex()),
-        parent_span_id=checked_span_id(wire.parent_span_id.hex(), optional=True),
-        name=wire.name,
-        start_ns=start_ns,
-        end_ns=end_ns,
-        attributes=flagged(_attributes(wire.attributes, intake), moved),
-        events=_events(wire.events, intake) if wire.events else (),
-        scope_name=scope[0],
-        scope_version=scope[1],
-        resource=resource,
-        failed=wire.status.code == Status.STATUS_CODE_ERROR,
+    made = QuickSpan(
+        checked_trace_id(wire.trace_id.hex()),
+        checked_span_id(wire.span_id.hex()),
+        checked_span_id(wire.parent_span_id.hex(), optional=True),
+        wire.name,
+        start_ns,
+        end_ns,
+        flagged(intake.attributes(wire.attributes), moved),
+        _events(wire.events, intake) if wire.events else (),
+        scope,
+        resource,
+        wire.HasField("status") and wire.status.code == _ERROR,
+        "span",
     )
+    return cast("Span", made)
 
 
-def _events(events: Iterable[WireSpan.Event], intake: Intake) -> tuple[Event, ...]:
+def _events(events: Any, intake: Intake) -> tuple[Event, ...]:
     return kept_events(
         [
             Event(
                 name=event.name,
                 time_ns=event.time_unix_nano,
-                attributes=_attributes(event.attributes, intake),
+                attributes=intake.attributes(event.attributes),
             )
             for event in events
         ]
     )
 
 
-def _log(wire: LogRecord, resource: Attributes, scope: tuple[str, str], intake: Intake) -> Span:
+def _log(wire: Any, resource: Attributes, scope: tuple[str, str], intake: Intake) -> Span:
     at_ns = wire.time_unix_nano or wire.observed_time_unix_nano
     at_ns, _, moved = intake.times(at_ns, at_ns)
-    attributes = _attributes(wire.attributes, intake)
+    attributes = intake.attributes(wire.attributes)
     return Span(
         trace_id=checked_trace_id(wire.trace_id.hex(), optional=True),
         span_id=checked_span_id(wire.span_id.hex(), optional=True),
@@ -144,56 +142,3 @@ def _log(wire: LogRecord, resource: Attributes, scope: tuple[str, str], intake: 
         resource=resource,
         signal="log",
     )
-
-
-def _attributes(pairs: Iterable[KeyValue], intake: Intake) -> dict[str, AttributeValue]:
-    reducer = intake.reducer
-    found: dict[str, AttributeValue] = {}
-    for pair in pairs:
-        key = pair.key
-        reduce = reducer(key)
-        if reduce is not None:
-            found[key] = reduce(_value(pair.value, intake, 1))
-    return intake.fewer(found)
-
-
-def _value(value: AnyValue, intake: Intake, depth: int) -> AttributeValue:
-    return _READERS.get(value.WhichOneof("value"), _nothing)(value, intake, depth)
-
-
-def _nothing(_value: AnyValue, _intake: Intake, _depth: int) -> AttributeValue:
-    return None
-
-
-def _text(value: AnyValue, intake: Intake, _depth: int) -> AttributeValue:
-    return intake.text(value.string_value)
-
-
-def _bytes(value: AnyValue, intake: Intake, _depth: int) -> AttributeValue:
-    return intake.octets(value.bytes_value)
-
-
-def _array(value: AnyValue, intake: Intake, depth: int) -> AttributeValue:
-    if not intake.deeper(depth):
-        return None
-    return tuple(_value(item, intake, depth + 1) for item in value.array_value.values)
-
-
-def _mapping(value: AnyValue, intake: Intake, depth: int) -> AttributeValue:
-    if not intake.deeper(depth):
-        return None
-    return {pair.key: _value(pair.value, intake, depth + 1) for pair in value.kvlist_value.values}
-
-
-_Reader = Callable[[AnyValue, Intake, int], AttributeValue]
-_READERS: Final[Mapping[str | None, _Reader]] = MappingProxyType(
-    {
-        "string_value": _text,
-        "bool_value": lambda value, _intake, _depth: value.bool_value,
-        "int_value": lambda value, _intake, _depth: value.int_value,
-        "double_value": lambda value, _intake, _depth: value.double_value,
-        "bytes_value": _bytes,
-        "array_value": _array,
-        "kvlist_value": _mapping,
-    }
-)
