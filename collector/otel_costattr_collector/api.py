@@ -19,6 +19,7 @@ from otel_costattr_collector.analytics.router import FAILURES, NotThere, questio
 from otel_costattr_collector.answers import Explanation, Failure, Health
 from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.outcomes import Conflict, OutcomeBook, Outcomes, Taken
+from otel_costattr_collector.revenue.router import revenue_router
 from otel_costattr_collector.store import Store
 
 RETRY_AFTER_S: Final = 5
@@ -51,6 +52,7 @@ def create_api(
     api.include_router(questions_router(store, reader))
     api.include_router(investigations_router(store, reader))
     _add_outcomes(api, store, Depends(_sender(gate)))
+    api.include_router(revenue_router(store, Depends(_sender(gate))))
     _add_answers(api, store, reader)
     _add_failures(api)
     return api

@@ -80,6 +80,12 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="revenue",
+        summary="post what customers pay, from a CSV export, and what currencies are worth",
+        module="otel_costattr_collector.commands.revenue",
+        extra="collector",
+    ),
+    cli.Command(
         name="keys",
         summary="make, list and revoke the keys of senders and readers",
         module="otel_costattr_collector.commands.keys",

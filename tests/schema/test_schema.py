@@ -14,9 +14,11 @@ from otel_costattr.errors import BadSettings
 
 TABLES = (
     "audits",
+    "currency_rates",
     "leases",
     "ledger",
     "outcomes",
+    "revenue",
     "schema_migrations",
     "spend_by_feature_15m",
     "spend_by_session",

@@ -186,6 +186,7 @@ _PLAIN: Final[Mapping[str, Encode]] = {
     "String": _strings,
     "Int64": _numbers("q"),
     "UInt64": _numbers("Q"),
+    "Date": _numbers("H"),
     "DateTime64(9, 'UTC')": _numbers("q"),
     "Decimal(38, 12)": _decimals,
 }

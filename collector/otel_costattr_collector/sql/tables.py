@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 READABLE: Final = frozenset(
-    {"ledger", "outcomes", "spend_by_tenant_day", "spend_by_feature_15m", "spend_by_session"}
+    {
+        "ledger",
+        "outcomes",
+        "currency_rates",
+        "revenue",
+        "spend_by_tenant_day",
+        "spend_by_feature_15m",
+        "spend_by_session",
+    }
 )
 INTERNAL: Final = frozenset(
     {

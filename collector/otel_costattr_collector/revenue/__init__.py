@@ -1,0 +1,1 @@
+"""Revenue: what customers pay, each record once, in USD by dated rates."""
