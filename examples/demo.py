@@ -75,7 +75,7 @@ def collector(data: Path) -> Iterator[dict[str, str]]:
     """Serve in `data` on free ports; yields the addresses that it prints, by name."""
     command = [
         *(str(COSTATTR), "serve", "--data", str(data), "--settle-seconds", "0.2"),
-        *("--wrapper-settle-seconds", "0.5"),
+        *("--wrapper-settle-seconds", "0.5", "--log-level", "warning"),
         *("--grpc-port", "0", "--http-port", "0", "--api-port", "0"),
     ]
     with running(command) as output:

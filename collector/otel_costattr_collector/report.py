@@ -204,7 +204,7 @@ def _notes(costs: Costs) -> list[str]:
     notes = [_coverage(costs) if total["calls"] else "No call in this period."]
     if total["unpriced_lines"]:
         notes.append(
-            f"{_calls(total['unpriced_lines'])} without a price cost something that is not in the "
+            f"{_calls(total['unpriced_lines'])} without a price may have cost what is not in the "
             "total: costattr report --by provider,model,reason --where status=unpriced"
         )
     if total["duplicates"]:
