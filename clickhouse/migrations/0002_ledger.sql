@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS ledger/*{local}*/ /*{on_cluster}*/
     -- the call
     operation               LowCardinality(String)                              COMMENT 'Kind of call: chat, embeddings, ..., or empty.' CODEC(ZSTD(1)),
     provider                LowCardinality(String)                              COMMENT 'Provider as the price book names it, else as the span does.' CODEC(ZSTD(1)),
+    called_provider         LowCardinality(String)                              COMMENT 'Provider as the span names it, or empty: with it a call can be priced again.' CODEC(ZSTD(1)),
+    server_address          LowCardinality(String)                              COMMENT 'Host of the API that was called, or empty.' CODEC(ZSTD(1)),
     model                   LowCardinality(String)                              COMMENT 'Model as the price book names it, else as the response or the request does.' CODEC(ZSTD(1)),
     request_model           LowCardinality(String)                              COMMENT 'Model that was asked for.' CODEC(ZSTD(1)),
     response_model          LowCardinality(String)                              COMMENT 'Model that answered.' CODEC(ZSTD(1)),

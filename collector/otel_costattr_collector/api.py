@@ -14,6 +14,7 @@ from otel_costattr.errors import BadInput, RetryableError, StoreError
 from otel_costattr_collector import answers
 from otel_costattr_collector.access.errors import AccessError, Unauthenticated
 from otel_costattr_collector.access.gate import ANONYMOUS, Gate, Principal
+from otel_costattr_collector.amendments.router import amendments_router
 from otel_costattr_collector.analytics.investigations import investigations_router
 from otel_costattr_collector.analytics.router import FAILURES, NotThere, questions_router
 from otel_costattr_collector.answers import Explanation, Failure, Health
@@ -51,6 +52,7 @@ def create_api(
     reader = Depends(_reader(gate))
     api.include_router(questions_router(store, reader))
     api.include_router(investigations_router(store, reader))
+    api.include_router(amendments_router(store, api.state.bookings, gate))
     _add_outcomes(api, store, Depends(_sender(gate)))
     api.include_router(revenue_router(store, Depends(_sender(gate))))
     _add_answers(api, store, reader)

@@ -86,6 +86,18 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="reprice",
+        summary="price what is in the ledger again, and book what differs",
+        module="otel_costattr_collector.commands.reprice",
+        extra="collector",
+    ),
+    cli.Command(
+        name="what-if",
+        summary="say what the same usage would have cost on another model, tier or contract",
+        module="otel_costattr_collector.commands.what_if",
+        extra="collector",
+    ),
+    cli.Command(
         name="keys",
         summary="make, list and revoke the keys of senders and readers",
         module="otel_costattr_collector.commands.keys",

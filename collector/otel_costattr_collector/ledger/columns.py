@@ -126,6 +126,8 @@ PARTS: Final[tuple[Part, ...]] = (
         # the call
         ("operation", _NAME, "call.operation"),
         ("provider", _NAME),
+        ("called_provider", _NAME, "call.provider"),
+        ("server_address", _NAME, "call.server_address"),
         ("model", _NAME),
         ("request_model", _NAME, "call.request_model"),
         ("response_model", _NAME),

@@ -137,7 +137,12 @@ class Draft(NamedTuple):
     @property
     def rates(self) -> Mapping[str, str]:
         """Unit to the rate that was applied, `USD/units`."""
-        return {line.unit: _rate(line.rate_usd, line.per) for line in self.price.lines}
+        return rates_of(self.price)
+
+
+def rates_of(price: Price) -> Mapping[str, str]:
+    """Write the rates that a price applied: unit to `USD/units`."""
+    return {line.unit: _rate(line.rate_usd, line.per) for line in price.lines}
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,156 @@
+"""What a run of amendments would change, added up by tenant, month and model."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, Field
+
+from ..ledger import Line, amendment_of, as_mapping
+from ..plain import decimal_text
+
+_NS: Final = 10**9
+_NOTHING: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line that would be amended.
+
+    Attributes:
+        line: The head as it stands.
+        corrected: What it would be.
+    """
+
+    line: Line
+    corrected: Line
+
+
+class Difference(BaseModel):
+    """What changes for one tenant, month and model; amounts are decimal strings in USD."""
+
+    tenant: str = Field(description="'' where nobody knows it.")
+    month: str = Field(description="Such as 2026-10, in the reporting time zone.")
+    model: str
+    calls_before: int
+    calls_after: int
+    before_usd: str | None = Field(description="Null where nothing had a price.")
+    after_usd: str | None = Field(description="Null where nothing has a price.")
+    difference_usd: str = Field(description="After less before.")
+    newly_priced: int = Field(description="Lines without a price before.")
+    no_longer_priced: int = Field(description="Lines without a price after.")
+
+
+class Amended(BaseModel):
+    """What a run did, or would do."""
+
+    dry_run: bool
+    cause: str = Field(description="What stands in each line that was booked.")
+    looked_at: int = Field(description="Lines that stand in the period.")
+    changed: int = Field(description="Of these, lines that differ.")
+    booked: int = Field(description="Lines written: a reversal and a rebook for each.")
+    left: dict[str, int] = Field(
+        default_factory=dict, description="Why lines were left alone, and how many."
+    )
+    total: Difference
+    data: list[Difference] = Field(description="By tenant, month and model.")
+
+
+def pairs(changes: Iterable[Change], *, cause: str, run_id: str) -> Iterator[Line]:
+    """Yield the lines that book changes: for each a reversal and a rebook.
+
+    Args:
+        changes: What to book.
+        cause: Why.
+        run_id: The run that books them.
+    """
+    for change in changes:
+        for line in amendment_of(change.line, change.corrected, cause=cause):
+            yield with_run(line, run_id)
+
+
+def with_run(line: Line, run_id: str) -> Line:
+    """Note in a line which run booked it."""
+    names = as_mapping(line)
+    return tuple(run_id if name == "run_id" else value for name, value in names.items())
+
+
+@dataclass(slots=True)
+class _Side:
+    calls: int = 0
+    amount: Decimal | None = None
+
+    def add(self, values: Any) -> None:
+        self.calls += values["calls"]
+        amount = values["amount_usd"]
+        if amount is not None:
+            self.amount = (self.amount or _NOTHING) + amount
+
+
+@dataclass(slots=True)
+class _Both:
+    before: _Side
+    after: _Side
+    newly: int = 0
+    lost: int = 0
+
+    def row(self, tenant: str, month: str, model: str) -> Difference:
+        before, after = self.before, self.after
+        return Difference(
+            tenant=tenant,
+            month=month,
+            model=model,
+            calls_before=before.calls,
+            calls_after=after.calls,
+            before_usd=_text(before.amount),
+            after_usd=_text(after.amount),
+            difference_usd=decimal_text((after.amount or _NOTHING) - (before.amount or _NOTHING)),
+            newly_priced=self.newly,
+            no_longer_priced=self.lost,
+        )
+
+
+def differences(changes: Iterable[Change], time_zone: str) -> tuple[Difference, list[Difference]]:
+    """Add changes up.
+
+    Args:
+        changes: What changes.
+        time_zone: IANA name of the zone of months.
+
+    Returns:
+        The total, and one row for each tenant, month and model, the largest difference first.
+    """
+    zone = ZoneInfo(time_zone)
+    rows: defaultdict[tuple[str, str, str], _Both] = defaultdict(_both)
+    total = _both()
+    for change in changes:
+        old, new = as_mapping(change.line), as_mapping(change.corrected)
+        leaves, comes = rows[_key(old, zone)], rows[_key(new, zone)]
+        for both in (leaves, total):
+            both.before.add(old)
+            both.lost += old["amount_usd"] is not None and new["amount_usd"] is None
+        for both in (comes, total):
+            both.after.add(new)
+            both.newly += old["amount_usd"] is None and new["amount_usd"] is not None
+    found = [both.row(*key) for key, both in rows.items()]
+    found.sort(key=lambda row: (-abs(Decimal(row.difference_usd)), row.tenant, row.month))
+    return total.row("", "", ""), found
+
+
+def _both() -> _Both:
+    return _Both(before=_Side(), after=_Side())
+
+
+def _key(values: Any, zone: ZoneInfo) -> tuple[str, str, str]:
+    moment = datetime.fromtimestamp(values["event_ns"] // _NS, tz=UTC).astimezone(zone)
+    return values["tenant"], f"{moment:%Y-%m}", values["model"]
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else decimal_text(amount)

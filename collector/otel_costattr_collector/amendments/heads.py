@@ -1,0 +1,186 @@
+"""Heads: the lines that stand. A reversal takes a line back; a rebook continues its chain."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..ledger import Line, as_mapping, from_row, select_list
+from ..ledger.columns import LINE_COLUMNS
+from ..spend import Question, frame
+from ..store import Store
+
+CALLS: Final = ("call", "rebook")
+COSTS: Final = ("call", "rebook", "cost")
+PAGE: Final = 5_000
+KEYS_AT_ONCE: Final = 1_000
+_DAY_NS: Final = 86_400 * 10**9
+_PLACES: Final = {column.name: place for place, column in enumerate(LINE_COLUMNS)}
+
+_HEADS: Final = """
+SELECT {columns} FROM ledger
+WHERE {conditions}
+    AND ledger.entry IN {{entries:Array(String)}}
+    AND NOT startsWith(ledger.cause, 'audit:restore:')
+    AND ledger.line_id NOT IN
+    (
+        SELECT back.amends FROM ledger AS back
+        WHERE back.entry = 'reversal' AND NOT startsWith(back.cause, 'audit:copy:')
+            AND back.event_ns >= fromUnixTimestamp64Nano({{first_ns:Int64}}, 'UTC')
+    )
+ORDER BY ledger.event_ns, ledger.line_id
+LIMIT 1 BY ledger.event_ns, ledger.line_id
+LIMIT {{at_most:UInt64}}
+"""
+"""A reversal lies at the time of its line, or later where that month was closed meanwhile."""
+
+_WITHIN: Final = (
+    "ledger.event_ns >= fromUnixTimestamp64Nano({first_ns:Int64}, 'UTC')"
+    " AND ledger.event_ns < fromUnixTimestamp64Nano({last_ns:Int64}, 'UTC')"
+)
+_AFTER: Final = (
+    " AND (ledger.event_ns, ledger.line_id)"
+    " > (fromUnixTimestamp64Nano({after_ns:Int64}, 'UTC'), {after_id:String})"
+)
+_MOMENTS: Final = """
+SELECT toUnixTimestamp64Nano(min(spent.event_ns)), toUnixTimestamp64Nano(max(spent.event_ns))
+FROM ledger AS spent WHERE {conditions}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """A stretch of time and what is asked for in it.
+
+    Attributes:
+        first_ns: Its start, nanoseconds UTC.
+        last_ns: Its end, exclusive.
+        conditions: More conditions in SQL, over `ledger`.
+        parameters: Their values.
+    """
+
+    first_ns: int
+    last_ns: int
+    conditions: tuple[str, ...] = ()
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+
+def period_of(store: Store, question: Question, *conditions: str) -> Period:
+    """Return the stretch of the ledger that a question is about; an open end is found there.
+
+    Args:
+        store: Where the ledger is.
+        question: Its period and its filters.
+        conditions: More conditions in SQL, over `ledger`.
+
+    Raises:
+        StoreError: The store refused or did not answer.
+    """
+    asked = frame(question, table="ledger")
+    first, last = store.query(
+        _MOMENTS.format(conditions=asked.parts["filter"]), asked.parameters
+    ).rows[0]
+    return Period(
+        first_ns=first,
+        last_ns=last + 1,
+        conditions=(
+            *(condition.replace("spent.", "ledger.") for condition in asked.conditions),
+            *conditions,
+        ),
+        parameters=asked.parameters,
+    )
+
+
+def heads_between(
+    store: Store, period: Period, *, entries: Collection[str] = CALLS
+) -> Iterator[Line]:
+    """Yield the heads of a period, the oldest first, a page at a time.
+
+    Args:
+        store: Where the ledger is.
+        period: When they happened, and what else they must fulfil.
+        entries: Kinds of lines.
+
+    Raises:
+        StoreError: The store refused or did not answer.
+    """
+    for first_ns in range(period.first_ns, period.last_ns, _DAY_NS):
+        last_ns = min(first_ns + _DAY_NS, period.last_ns)
+        yield from _pages(store, period, entries, first_ns, last_ns)
+
+
+def _pages(
+    store: Store, period: Period, entries: Collection[str], first_ns: int, last_ns: int
+) -> Iterator[Line]:
+    after: dict[str, object] = {}
+    while True:
+        within = " AND ".join((_WITHIN, *period.conditions)) + (_AFTER if after else "")
+        rows = store.query(
+            _HEADS.format(columns=select_list(), conditions=within),
+            {
+                **period.parameters,
+                **after,
+                "first_ns": first_ns,
+                "last_ns": last_ns,
+                "entries": list(entries),
+                "at_most": PAGE,
+            },
+        ).rows
+        yield from map(from_row, rows)
+        if len(rows) < PAGE:
+            return
+        last = from_row(rows[-1])
+        after = {"after_ns": last[_PLACES["event_ns"]], "after_id": last[_PLACES["line_id"]]}
+
+
+def heads_of_spans(
+    store: Store, span_keys: Collection[str], *, first_ns: int, last_ns: int
+) -> dict[str, tuple[Line, ...]]:
+    """Return the heads of some spans' calls, by `trace_id:span_id`, those with entry `call` first.
+
+    Args:
+        store: Where the ledger is.
+        span_keys: The spans.
+        first_ns: No line of them happened before.
+        last_ns: And none after, except amendments of a closed month.
+
+    Raises:
+        StoreError: The store refused or did not answer.
+    """
+    found: dict[str, list[Line]] = {}
+    keys = sorted(set(span_keys))
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        some = keys[start : start + KEYS_AT_ONCE]
+        period = Period(
+            first_ns=first_ns,
+            last_ns=last_ns,
+            conditions=(
+                "ledger.trace_id IN {traces:Array(String)}",
+                "concat(ledger.trace_id, ':', ledger.span_id) IN {spans:Array(String)}",
+            ),
+            parameters={"spans": some, "traces": sorted({key.partition(":")[0] for key in some})},
+        )
+        for line in _pages(store, period, CALLS, first_ns, last_ns):
+            values = as_mapping(line)
+            found.setdefault(f"{values['trace_id']}:{values['span_id']}", []).append(line)
+    return {key: tuple(lines) for key, lines in found.items()}
+
+
+def heads_of_call(store: Store, call_key: str) -> tuple[Line, ...]:
+    """Return the heads that carry a call's key, duplicates among them.
+
+    Args:
+        store: Where the ledger is.
+        call_key: 24 hex digits.
+
+    Raises:
+        StoreError: The store refused or did not answer.
+    """
+    period = Period(
+        first_ns=0,
+        last_ns=2**63 - 1,
+        conditions=("ledger.call_key = {call_key:String}",),
+        parameters={"call_key": call_key},
+    )
+    return tuple(_pages(store, period, CALLS, period.first_ns, period.last_ns))

@@ -1,0 +1,59 @@
+"""The routes of amendments; those that book are for keys with the role admin.
+
+Without postponed annotations: the types of a route are values here.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends, Request
+
+from ..access.gate import ANONYMOUS, Action, Gate, Principal
+from ..analytics.router import FAILURES
+from ..bookings import Bookings
+from ..store import Store
+from .changes import Amended
+from .reprice import Repricing, Supposed, reprice, what_if
+
+_NEEDS: Final[dict[int | str, dict[str, Any]]] = {
+    code: FAILURES[code] for code in (400, 401, 403, 422, 503)
+}
+
+
+def amendments_router(store: Store, bookings: Bookings, gate: Gate | None) -> APIRouter:
+    """Make the routes.
+
+    Args:
+        store: Where the ledger is.
+        bookings: Books what is amended.
+        gate: Knows who may; None lets everybody, for tests.
+    """
+    router = APIRouter(tags=["amendments"], responses=_NEEDS)
+    admin, reader = Depends(_with_role(gate, "admin")), Depends(_with_role(gate, "read"))
+    _add_prices(router, store, bookings, admin=admin, reader=reader)
+    return router
+
+
+def _with_role(gate: Gate | None, action: Action) -> Callable[[Request], Principal]:
+    def principal_of(request: Request) -> Principal:
+        if gate is None:
+            return ANONYMOUS
+        principal = gate.authenticate(request.headers.items())
+        principal.require(action)
+        return principal
+
+    return principal_of
+
+
+def _add_prices(
+    router: APIRouter, store: Store, bookings: Bookings, *, admin: Any, reader: Any
+) -> None:
+    @router.post("/v1/reprice")
+    def price_again(wanted: Repricing, principal: Principal = admin) -> Amended:
+        """Price a period again and book what differs, all of it or nothing."""
+        return reprice(store, bookings, wanted, tenant=principal.tenant)
+
+    @router.post("/v1/what-if")
+    def suppose(wanted: Supposed, principal: Principal = reader) -> Amended:
+        """Say what a period would have cost otherwise; nothing is booked."""
+        return what_if(store, wanted, tenant=principal.tenant)
