@@ -22,6 +22,7 @@ class Metrics:
         rejected: Malformed ones, by reason; their neighbours went on.
         trimmed: Parts of good spans that limits removed, by limit.
         data_points: Metric data points that were accepted.
+        points_left_out: Token points that the check of coverage had no room or no day for.
         resent: Spans that had been taken before.
         assessed: Spans that were assessed, by status.
         late: Spans that change a call that was counted before, by kind.
@@ -79,6 +80,11 @@ class Metrics:
         self.data_points = Counter(
             "costattr_metric_data_points",
             "Metric data points that were accepted.",
+            registry=self.registry,
+        )
+        self.points_left_out = Counter(
+            "costattr_metric_data_points_left_out",
+            "Token points that the check of coverage left out.",
             registry=self.registry,
         )
         self.lines = Counter(

@@ -37,6 +37,7 @@ from .otlp_http import create_http_app
 from .servers import AsgiServer, address, listen
 from .settings import Settings
 from .store import engine_folder, open_store
+from .token_metrics import TokenTally
 
 if TYPE_CHECKING:
     from .sql import SqlDoor
@@ -119,6 +120,8 @@ class Service:
         )
         self._auditing: asyncio.Task[None] | None = None
         self._stopping: Final = asyncio.Event()
+        self._tally: Final = TokenTally(self.store, self.metrics)
+        self._tallying: asyncio.Task[None] | None = None
         self.bookings: Final = Bookings(self.store, write=self._write)
         api = create_api(self.store, ready=self._not_ready, gate=self._gate, bookings=self.bookings)
         api.include_router(audit_router(self._audits, self._gate))
@@ -170,6 +173,7 @@ class Service:
         await self._doors.grpc.start()
         self._doors.http.start()
         await self._open_sql()
+        self._tallying = asyncio.create_task(self._tally.run(self._stopping))
         if settings.audit_minutes:
             run = self._audits.run(
                 minutes=settings.audit_minutes, repair=settings.audit_repair, stop=self._stopping
@@ -191,8 +195,10 @@ class Service:
             await self._ingest.pipeline.drain(timeout_s=grace)
             self._ingest.close()
         await self._api.stop()
-        if self._auditing is not None:
-            await asyncio.wait({self._auditing}, timeout=grace)
+        work = {task for task in (self._auditing, self._tallying) if task is not None}
+        if work:
+            await asyncio.wait(work, timeout=grace)
+        await self._tally.try_flush()
         await self._close_sql()
         await asyncio.to_thread(self.store.close)
         _log.info("stopped")
@@ -235,6 +241,7 @@ class Service:
             max_body_bytes=settings.max_body_bytes,
             max_decompressed_bytes=settings.max_decompressed_bytes,
             max_waiting_bytes=settings.max_waiting_bytes,
+            measure=self._tally.add,
         )
         hint = settings.retry_after_seconds
         events = self._open_events(receiver, ingest)

@@ -23,6 +23,7 @@ TABLES = (
     "spend_by_feature_15m",
     "spend_by_session",
     "spend_by_tenant_day",
+    "token_metrics",
 )
 CLUSTER = Layout(kind="cluster", cluster="main")
 CLOUD = Layout(kind="cloud")

@@ -16,6 +16,7 @@ from otel_costattr_collector.analytics.asking import (
     periods_of,
     window,
 )
+from otel_costattr_collector.analytics.metrics_coverage import metrics_parts
 from otel_costattr_collector.spend import Frame, Question
 
 Parts = dict[str, str]
@@ -194,6 +195,10 @@ def _focus(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
     return parts, frame.parameters
 
 
+def _metrics(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
+    return metrics_parts(question)
+
+
 _OF_OUTCOMES: Final = frozenset({"tenant", "feature", "session", "trace_id", "external_request_id"})
 
 
@@ -343,6 +348,16 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         asked=Asked,
         ask=_outcomes,
         by_dimensions=False,
+    ),
+    Named(
+        path="/v1/analytics/metrics-coverage",
+        query="metrics_coverage",
+        summary="How many of the tokens that metrics report the counted calls explain",
+        row=rows.MetricsCoverage,
+        asked=Asked,
+        ask=_metrics,
+        by_dimensions=False,
+        has_total=True,
     ),
     Named(
         path="/v1/exports/focus",

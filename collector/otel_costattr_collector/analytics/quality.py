@@ -9,8 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from otel_costattr.errors import BadSettings
+from otel_costattr.errors import BadInput, BadSettings
 from otel_costattr_collector import queries, spend
+from otel_costattr_collector.analytics.metrics_coverage import metrics_parts
 from otel_costattr_collector.plain import decimal_text
 from otel_costattr_collector.spend import Question
 from otel_costattr_collector.store import Store
@@ -65,6 +66,14 @@ RULES: Final = (
     _least(
         "demo_apart", "data_mode_calls", "0.95", "calls that say if they are real, test or demo"
     ),
+    Rule(
+        name="metrics",
+        part="explained_tokens",
+        whole="metric_tokens",
+        bound="least",
+        threshold=Decimal("0.95"),
+        says="tokens of metrics that calls explain",
+    ),
     _most(
         "rollups", "rollup_difference", "0", "lines by which a rollup differs from the ledger", ""
     ),
@@ -108,8 +117,19 @@ def figures(store: Store, question: Question, *, rollups: bool) -> dict[str, Any
     sql = queries.render("quality", {"filter": frame.parts["filter"]})
     found = dict(store.query(sql, frame.parameters).mappings()[0])
     found["spans"] = found["calls"] + found["duplicates"]
+    found |= _explained(store, question)
     found["rollup_difference"] = _difference(store, question) if rollups else None
     return found
+
+
+def _explained(store: Store, question: Question) -> dict[str, Any]:
+    """Say how many tokens of metrics calls explain; None where metrics cannot be asked so."""
+    try:
+        parts, parameters = metrics_parts(question)
+    except BadInput:
+        return {"metric_tokens": None, "explained_tokens": None}
+    total = store.query(queries.render("metrics_coverage", parts), parameters).mappings()[0]
+    return {name: total[name] for name in ("metric_tokens", "explained_tokens")}
 
 
 def _difference(store: Store, question: Question) -> int:

@@ -126,6 +126,21 @@ class Retries(ByDimensions):
     unnamed_calls: Count
 
 
+class MetricsCoverage(Row):
+    """Tokens that metrics report on one day, and how many of them calls explain."""
+
+    day: str = Field(description="Day of the reporting time zone; 1970-01-01 in the total.")
+    service_name: str
+    model: str
+    metric_input_tokens: Count
+    metric_output_tokens: Count
+    call_input_tokens: Count
+    call_output_tokens: Count
+    metric_tokens: Count
+    explained_tokens: Count
+    explained_share: Ratio
+
+
 class Coverage(Row):
     """How much one dimension explains."""
 

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 from otel_costattr.model import Attributes, AttributeValue, Event, Span
 
 from .projection import Reduce
+from .token_points import TokenPoint
 
 Signal = Literal["traces", "logs", "metrics"]
 
@@ -67,6 +68,7 @@ class Decoded:
         message: What was wrong with the first malformed one, or `''`.
         skipped: Good ones that tell of no GenAI call.
         trimmed: Parts of good ones that a limit removed, by limit.
+        points: Tokens that metrics report.
     """
 
     spans: tuple[Span, ...] = ()
@@ -75,6 +77,7 @@ class Decoded:
     message: str = ""
     skipped: int = 0
     trimmed: Mapping[str, int] = field(default_factory=dict)
+    points: tuple[TokenPoint, ...] = ()
 
 
 ReadRaw: TypeAlias = "Callable[[Sequence[bytes], Intake], dict[str, AttributeValue]]"
@@ -103,6 +106,7 @@ class Intake:
         "latest_ns",
         "limits",
         "message",
+        "points",
         "received",
         "reducer",
         "rejected",
@@ -127,6 +131,7 @@ class Intake:
         self._read_raw = read_raw
         self._wanted = wanted
         self.spans: list[Span] = []
+        self.points: list[TokenPoint] = []
         self.received = 0
         self.rejected: Counter[str] = Counter()
         self.trimmed: Counter[str] = Counter()
@@ -207,6 +212,7 @@ class Intake:
             message=self.message,
             skipped=self.skipped,
             trimmed=self.trimmed,
+            points=tuple(self.points),
         )
 
 

@@ -20,6 +20,7 @@ from .intake import (
     flagged,
     kept_events,
 )
+from .token_points import points_in_json
 
 _Object = Mapping[str, object]
 _NOTHING: Final[_Object] = MappingProxyType({})
@@ -47,18 +48,21 @@ def walk_logs(body: bytes, intake: Intake) -> None:
 
 
 def count_metrics(body: bytes, intake: Intake) -> None:
-    """Count the data points of an `ExportMetricsServiceRequest`.
+    """Count the data points of an `ExportMetricsServiceRequest` and keep those of tokens.
 
     Raises:
         BadTelemetry: The bytes are no such message.
     """
     try:
         for of_resource in _objects(_parsed(body), "resourceMetrics"):
+            resource = _object(of_resource, "resource")
             for of_scope in _objects(of_resource, "scopeMetrics"):
+                scope = _text(_object(of_scope, "scope"), "name")
                 for metric in _objects(of_scope, "metrics"):
                     for kind in _KINDS_OF_METRIC:
                         points = _objects(_object(metric, kind), "dataPoints")
                         intake.received += len(points)
+                    intake.points += points_in_json(metric, resource, scope)
     except Malformed as problem:
         raise BadTelemetry(f"the body is no OTLP/JSON: {problem}") from None
 

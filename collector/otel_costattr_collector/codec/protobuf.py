@@ -24,6 +24,7 @@ from .intake import (
 )
 from .messages import message_class
 from .quick import QuickSpan
+from .token_points import points_of
 
 _TRACES: Final = message_class("Traces")
 _LOGS: Final = message_class("Logs")
@@ -70,7 +71,7 @@ def _walk(request: Any, intake: Intake, build: _Build) -> None:
 
 
 def count_metrics(body: bytes, intake: Intake) -> None:
-    """Count the data points of an `ExportMetricsServiceRequest`.
+    """Count the data points of an `ExportMetricsServiceRequest` and keep those of tokens.
 
     Raises:
         BadTelemetry: The bytes are no such message.
@@ -78,8 +79,11 @@ def count_metrics(body: bytes, intake: Intake) -> None:
     request = ExportMetricsServiceRequest()
     _parse(request, body, "ExportMetricsServiceRequest")
     for of_resource in request.resource_metrics:
+        resource = of_resource.resource.attributes
         for of_scope in of_resource.scope_metrics:
             intake.received += sum(map(_data_points, of_scope.metrics))
+            for metric in of_scope.metrics:
+                intake.points += points_of(metric, resource, of_scope.scope.name)
 
 
 def _parse(message: Any, body: bytes, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from otel_costattr.model import Span
 from ..access import AccessError, Gate
 from ..access.gate import Headers
 from ..codec import Decoded, Decoder, Format, Signal, decompress
+from ..codec.token_points import TokenPoint
 from ..errors import Overloaded, TooLarge, answer_to
 from ..metrics import Metrics
 
@@ -74,6 +75,7 @@ class Receiver:
         max_body_bytes: Largest body as received.
         max_decompressed_bytes: Largest body after decompression.
         max_waiting_bytes: Bytes of bodies in flight above which a sender is told to slow down.
+        measure: Takes the tokens that metrics report, and the tenant of the key.
         decode_threads: Threads that decode.
         clock: Nanoseconds UTC.
     """
@@ -88,6 +90,7 @@ class Receiver:
         max_body_bytes: int,
         max_decompressed_bytes: int,
         max_waiting_bytes: int,
+        measure: Callable[[Sequence[TokenPoint], str], None] = lambda _points, _tenant: None,
         decode_threads: int = 1,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -98,6 +101,7 @@ class Receiver:
         self.max_body_bytes: Final = max_body_bytes
         self._max_decompressed_bytes: Final = max_decompressed_bytes
         self._max_waiting_bytes: Final = max_waiting_bytes
+        self._measure: Final = measure
         self._waiting_bytes = 0
         self._clock: Final = clock
         self._threads: Final = ThreadPoolExecutor(
@@ -180,6 +184,8 @@ class Receiver:
             loop = asyncio.get_running_loop()
             decoded = await loop.run_in_executor(self._threads, self._decode, request, now_ns)
             self._count(request.signal, decoded)
+            if decoded.points:
+                self._measure(decoded.points, request.key_tenant)
             if decoded.spans:
                 submission = Submission(
                     spans=decoded.spans, received_ns=now_ns, key_tenant=request.key_tenant

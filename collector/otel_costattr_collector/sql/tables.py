@@ -10,6 +10,7 @@ READABLE: Final = frozenset(
         "outcomes",
         "currency_rates",
         "revenue",
+        "token_metrics",
         "spend_by_tenant_day",
         "spend_by_feature_15m",
         "spend_by_session",
