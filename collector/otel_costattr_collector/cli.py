@@ -39,6 +39,12 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="retain",
+        summary="let whole old months leave the ledger; rollups keep their sums",
+        module="otel_costattr_collector.commands.retain",
+        extra="collector",
+    ),
+    cli.Command(
         name="quality",
         summary="hold coverage, unpriced and estimated shares and rollups against thresholds",
         module="otel_costattr_collector.commands.quality",

@@ -34,6 +34,7 @@ from .metrics import Metrics
 from .operations import with_operations
 from .otlp_grpc import create_grpc_server
 from .otlp_http import create_http_app
+from .retention import Retention, retention_router
 from .servers import AsgiServer, address, listen
 from .settings import Settings
 from .store import engine_folder, open_store
@@ -125,6 +126,8 @@ class Service:
         self.bookings: Final = Bookings(self.store, write=self._write)
         api = create_api(self.store, ready=self._not_ready, gate=self._gate, bookings=self.bookings)
         api.include_router(audit_router(self._audits, self._gate))
+        retention = Retention(store=self.store, max_age_days=settings.max_age_days)
+        api.include_router(retention_router(retention, self._gate))
         api.include_router(events_router(lambda: self._doors.events if self._doors else None))
         self._api: Final = AsgiServer(
             with_operations(
