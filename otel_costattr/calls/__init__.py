@@ -13,16 +13,16 @@ call that counted for as long as late copies may come (24 hours):
 from __future__ import annotations
 
 from otel_costattr.calls.candidates import Links, links_of
-from otel_costattr.calls.memory import Counted, counted, keys_of, remember
+from otel_costattr.calls.memory import keys_of, remember
 from otel_costattr.calls.preview import PreviewRecogniser
-from otel_costattr.calls.verdicts import Verdict, recognise
+from otel_costattr.calls.records import Counted, Verdict
+from otel_costattr.calls.verdicts import recognise
 
 __all__ = [
     "Counted",
     "Links",
     "PreviewRecogniser",
     "Verdict",
-    "counted",
     "keys_of",
     "links_of",
     "recognise",

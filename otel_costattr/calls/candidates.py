@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -35,6 +35,12 @@ def model_key(model: str) -> str:
 
 
 @lru_cache(maxsize=8192)
+def model_keys(*models: str) -> frozenset[str]:
+    """Collect the keys of the models that a call names; the same set for the same names."""
+    return frozenset(model_key(model) for model in models if model)
+
+
+@lru_cache(maxsize=8192)
 def family(model: str) -> str:
     """Answer the first word of a model's name, such as `gpt` or `claude`, or `''`."""
     found = _FAMILY.match(model_key(model))
@@ -56,6 +62,7 @@ class Candidate:
         totals: Input and output tokens; None without usage.
         tail: Whether it is the record of a stream's end, which repeats another span's call.
         rank: Its place in a total order, so that the order of arrival does not matter.
+        response_id: The response's id where it can identify a call, else `''`.
     """
 
     span: Span
@@ -66,15 +73,9 @@ class Candidate:
     end_ns: int
     models: frozenset[str]
     totals: tuple[int, int] | None
-    tail: bool = False
-    rank: tuple[object, ...] = field(default=())
-
-    @property
-    def response_id(self) -> str:
-        """The response's id where it can identify a call, else `''`."""
-        identity = self.call.response_id
-        # Some emitters put a time stamp there, which several calls of one second share.
-        return "" if len(identity) < MIN_ID or identity.isdigit() else identity
+    tail: bool
+    rank: tuple[object, ...]
+    response_id: str
 
 
 STREAM_EMITTERS: Final = frozenset({"logfire"})
@@ -87,8 +88,11 @@ MIN_ID: Final = 8
 def candidate(span: Span, call: ModelCall) -> Candidate:
     """Prepare one pair."""
     ref = span.ref
-    usage = call.usage
-    totals = (usage.input_total, usage.output_total) if usage else None
+    totals = call.usage.totals if call.usage else None
+    identity = call.response_id
+    if len(identity) < MIN_ID or identity.isdigit():
+        # Some emitters put a time stamp there, which several calls of one second share.
+        identity = ""
     key = ref
     if span.signal == "event":
         key = str(span.attributes.get(EVENT_KEY, ref))
@@ -106,12 +110,11 @@ def candidate(span: Span, call: ModelCall) -> Candidate:
         key=key,
         begin_ns=begin,
         end_ns=end,
-        models=frozenset(
-            model_key(model) for model in (call.response_model, call.request_model) if model
-        ),
+        models=model_keys(call.response_model, call.request_model),
         totals=totals,
         tail=tail,
         rank=(span.start_ns, span.trace_id, span.span_id, span.signal, span.name, key),
+        response_id=identity,
     )
 
 
@@ -134,6 +137,16 @@ def _duration_ns(span: Span) -> int:
 def compatible(one: frozenset[str], other: frozenset[str]) -> bool:
     """Whether two spans can mean the same model: a shared name, or one of them names none."""
     return not one or not other or not one.isdisjoint(other)
+
+
+def above(item: Candidate, links: Links) -> Sequence[str]:
+    """List the spans above a candidate, nearest first: the parent it names, then what is known."""
+    span = item.span
+    parent = f"{span.trace_id}:{span.parent_span_id}" if span.parent_span_id else ""
+    known = tuple(ancestors(item.ref, links)) if item.ref in links else ()
+    if not parent or known[:1] == (parent,):
+        return known
+    return tuple(dict.fromkeys((parent, *known)))
 
 
 def ancestors(ref: str, links: Links) -> Iterable[str]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, cast
 
 from otel_costattr.calls.candidates import (
     STREAM_EMITTERS,
     Candidate,
     Links,
-    ancestors,
+    above,
     candidate,
     compatible,
     family,
 )
 from otel_costattr.calls.merge import detail
+from otel_costattr.calls.records import Counted, Half, QuickCounted, Verdict
 from otel_costattr.calls.rules import SLACK_NS, alike
-from otel_costattr.model import ModelCall, Role, Span
-
-if TYPE_CHECKING:
-    from otel_costattr.calls.verdicts import Verdict
+from otel_costattr.model import ModelCall, Span
 
 BUCKET_NS: Final = 2_000_000_000
 """Calls are remembered by begin and end in steps of two seconds; a look-up tries the neighbours."""
@@ -31,56 +29,21 @@ STREAM_NS: Final = SLACK_NS
 _MAX_ANCESTORS: Final = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
-    """A call that counted earlier, as far as late telemetry is compared with it.
-
-    Attributes:
-        ref: `trace_id:span_id` of the span that counted.
-        role: `call`, or `aggregate` for a wrapper's sum that counted.
-        scopes: Instrumentation scopes that described it.
-        begin_ns: When it began.
-        end_ns: When it ended.
-        models: Keys of its models.
-        response_id: The provider's id of the response, or `''`.
-        totals: Input and output tokens; None without usage.
-        detail: How finely its usage was told apart; 0 without usage.
-        stream: `start` or `end` where the other half of a streamed call may still come, else `''`.
-    """
-
-    ref: str
-    role: Role = "call"
-    scopes: frozenset[str] = field(default_factory=frozenset)
-    begin_ns: int = 0
-    end_ns: int = 0
-    models: frozenset[str] = field(default_factory=frozenset)
-    response_id: str = ""
-    totals: tuple[int, int] | None = None
-    detail: int = 0
-    stream: Literal["", "start", "end"] = ""
-
-
-def counted(span: Span, call: ModelCall, *, scopes: Iterable[str] = ()) -> Counted:
-    """Describe a call that counts, to be stored under each of its `keys_of`.
-
-    Args:
-        span: The span that counts.
-        call: Its merged call.
-        scopes: Scopes of every span that described the same call; its own is always added.
-    """
-    item = candidate(span, call)
-    return Counted(
-        ref=item.ref,
-        role=call.role,
-        scopes=frozenset((span.scope_name, *scopes)),
-        begin_ns=item.begin_ns,
-        end_ns=item.end_ns,
-        models=item.models,
-        response_id=item.response_id,
-        totals=item.totals,
-        detail=detail(call),
-        stream=_half(item),
+def _counted(item: Candidate, scopes: frozenset[str], *, stream: Half = "") -> Counted:
+    scope = item.span.scope_name
+    made = QuickCounted(
+        item.ref,
+        item.call.role,
+        scopes if scope in scopes else scopes | {scope},
+        item.begin_ns,
+        item.end_ns,
+        item.models,
+        item.response_id,
+        item.totals,
+        detail(item.call),
+        stream,
     )
+    return cast("Counted", made)
 
 
 def remember(
@@ -98,41 +61,51 @@ def remember(
     """
     added: dict[str, Counted] = {}
     for verdict in sorted(verdicts, key=lambda one: one.kind != "counts"):
-        if verdict.kind == "sum":
-            continue
-        item = candidate(verdict.span, verdict.call)
-        entry = _entry(verdict, added, known)
-        for key in keys_of(verdict.span, verdict.call, ancestors=ancestors(item.ref, links)):
-            if key.startswith("e:"):
-                added[key] = replace(entry, stream=_half(item))
-            elif verdict.kind == "counts" or verdict.amends or key not in known:
-                added.setdefault(key, entry)
-        if verdict.rule == "stream_end":
-            # Both halves are here: neither waits for another one.
-            halves = (*stream_keys(item), *(key for key in added if key.startswith("e:")))
-            for key in halves:
-                half = added.get(key) or known.get(key)
-                if half is not None and half.ref == entry.ref:
-                    added[key] = replace(half, stream="")
+        if verdict.kind != "sum":
+            _add(verdict, candidate(verdict.span, verdict.call), added, links, known)
     return added
 
 
-def _entry(verdict: Verdict, added: dict[str, Counted], known: Mapping[str, Counted]) -> Counted:
+def _add(
+    verdict: Verdict,
+    item: Candidate,
+    added: dict[str, Counted],
+    links: Links,
+    known: Mapping[str, Counted],
+) -> None:
+    entry = _entry(verdict, item, added, known)
+    anew = verdict.kind == "counts" or verdict.amends
+    for key in _keys(item, above(item, links)):
+        if anew or key not in known:
+            added.setdefault(key, entry)
+    if item.tail or _may_be_stream(item):
+        added.update(dict.fromkeys(_ends(item), replace(entry, stream=_half(item))))
+    if verdict.rule == "stream_end":
+        # Both halves are here: neither waits for another one.
+        for key in (*stream_keys(item), *(key for key in added if key.startswith("e:"))):
+            half = added.get(key) or known.get(key)
+            if half is not None and half.ref == entry.ref:
+                added[key] = replace(half, stream="")
+
+
+def _entry(
+    verdict: Verdict, item: Candidate, added: dict[str, Counted], known: Mapping[str, Counted]
+) -> Counted:
     """Answer what is remembered of a verdict's call, renewed where the verdict knows it better."""
-    own = counted(verdict.span, verdict.call, scopes=verdict.scopes)
+    own = _counted(item, verdict.scopes)
     if verdict.kind == "counts":
-        return replace(own, stream="")
+        return own
     first = f"s:{verdict.duplicate_of}"
     entry = added.get(first) or known.get(first)
     if entry is not None and not verdict.amends:
         return entry
     scopes = own.scopes if entry is None else entry.scopes | own.scopes
-    entry = replace(own, ref=verdict.duplicate_of, scopes=scopes, stream="")
+    entry = replace(own, ref=verdict.duplicate_of, scopes=scopes)
     added[first] = entry
     return entry
 
 
-def _half(item: Candidate) -> Literal["", "start", "end"]:
+def _half(item: Candidate) -> Half:
     if item.tail:
         return "end"
     return "start" if _may_be_stream(item) else ""
@@ -156,20 +129,30 @@ def keys_of(span: Span, call: ModelCall, *, ancestors: Iterable[str] = ()) -> tu
         end, `e:` the end of a stream, `a:` each span above it.
     """
     item = candidate(span, call)
+    refs = dict.fromkeys((*above(item, {}), *ancestors))
+    return (*_keys(item, tuple(refs)), *_ends(item))
+
+
+def _keys(item: Candidate, refs: Sequence[str]) -> list[str]:
+    """List the keys under which every copy finds a call."""
     keys = [f"s:{item.key}"]
     response = response_key(item)
     if response:
         keys.append(response)
     if item.totals is not None:
-        keys.append(_time_key(item.totals[0], "b", item.begin_ns // BUCKET_NS))
-        keys.append(_time_key(item.totals[0], "e", item.end_ns // BUCKET_NS))
-    if item.tail or _may_be_stream(item):
-        at_ns = (item.begin_ns,) if item.tail else (item.begin_ns, item.end_ns)
-        keys += dict.fromkeys(_stream_key(item, ns // STREAM_NS) for ns in at_ns)
-    above = [f"{span.trace_id}:{span.parent_span_id}"] if span.parent_span_id else []
-    above += list(ancestors)[:_MAX_ANCESTORS]
-    keys += [f"a:{ref}" for ref in dict.fromkeys(above)]
-    return tuple(keys)
+        sent = item.totals[0]
+        keys.append(f"t:{sent}:b{item.begin_ns // BUCKET_NS}")
+        keys.append(f"t:{sent}:e{item.end_ns // BUCKET_NS}")
+    keys += [f"a:{ref}" for ref in refs[:_MAX_ANCESTORS]]
+    return keys
+
+
+def _ends(item: Candidate) -> Iterable[str]:
+    """List the keys under which the other half of a streamed call finds this one."""
+    if not item.tail and not _may_be_stream(item):
+        return ()
+    at_ns = (item.begin_ns,) if item.tail else (item.begin_ns, item.end_ns)
+    return dict.fromkeys(_stream_key(item, ns // STREAM_NS) for ns in at_ns)
 
 
 def response_key(item: Candidate) -> str:
@@ -185,15 +168,16 @@ def time_keys(item: Candidate) -> tuple[str, ...]:
     """List the keys under which a call of the same time and counts may have been remembered."""
     if item.totals is None:
         return ()
-    return tuple(
-        _time_key(item.totals[0], side, ns // BUCKET_NS + offset)
-        for side, ns in (("b", item.begin_ns), ("e", item.end_ns))
-        for offset in (0, -1, 1)
+    begin, end = f"t:{item.totals[0]}:b", f"t:{item.totals[0]}:e"
+    first, last = item.begin_ns // BUCKET_NS, item.end_ns // BUCKET_NS
+    return (
+        f"{begin}{first}",
+        f"{begin}{first - 1}",
+        f"{begin}{first + 1}",
+        f"{end}{last}",
+        f"{end}{last - 1}",
+        f"{end}{last + 1}",
     )
-
-
-def _time_key(input_total: int, side: str, step: int) -> str:
-    return f"t:{input_total}:{side}{step}"
 
 
 def stream_keys(item: Candidate) -> tuple[str, ...]:

@@ -28,8 +28,11 @@ def detail(call: ModelCall) -> int:
     """Score how finely a call's usage is told apart; 0 without usage."""
     if call.usage is None:
         return 0
-    units = call.usage.counts.keys()
-    return 1 + sum(weight for group, weight in _WEIGHTS if not group.isdisjoint(units))
+    score = 1
+    for group, weight in _WEIGHTS:
+        if not group.isdisjoint(call.usage.counts):
+            score += weight
+    return score
 
 
 def best(members: Sequence[Candidate], depth: dict[Candidate, int]) -> Candidate:

@@ -6,8 +6,9 @@ from collections import OrderedDict
 from typing import Final
 
 from otel_costattr.calls.candidates import candidate
-from otel_costattr.calls.memory import Counted, remember
-from otel_costattr.calls.verdicts import Verdict, recognise
+from otel_costattr.calls.memory import remember
+from otel_costattr.calls.records import Counted, Verdict
+from otel_costattr.calls.verdicts import recognise
 from otel_costattr.model import ModelCall, Span
 
 MAX_KEYS: Final = 100_000

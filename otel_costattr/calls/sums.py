@@ -41,11 +41,7 @@ def settle(
         counted: Each set's winner and what it counts.
         links: Who is whose parent.
     """
-    weights = {
-        winner: (usage.input_total, usage.output_total)
-        for winner, usage in counted.items()
-        if usage is not None
-    }
+    weights = {winner: usage.totals for winner, usage in counted.items() if usage is not None}
     holders: dict[Candidate, list[Candidate]] = {
         winner: groups.members(winner) for winner in weights
     }
@@ -56,8 +52,7 @@ def settle(
         verdict = _verdict(wrapper, [weights[item] for item in inside], inside)
         found.append(verdict)
         if verdict.call is not None and verdict.call.usage is not None:
-            usage = verdict.call.usage
-            weights[wrapper] = (usage.input_total, usage.output_total)
+            weights[wrapper] = verdict.call.usage.totals
             holders[wrapper] = [wrapper]
     return found
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 from calls.test_recognise import AGENT, NO_ID, NO_USAGE, kinds, span_of, verdicts
 
-from otel_costattr.calls import recognise
+from otel_costattr.calls import Counted, Verdict, recognise
 from otel_costattr.calls.candidates import candidate, family, model_key
+from otel_costattr.calls.records import QuickCounted, QuickVerdict
 from otel_costattr.model import Attributes, AttributeValue, Span
 from otel_costattr.testing import START_NS
 from otel_costattr.usage import read
@@ -140,3 +143,30 @@ def test_streams_of_two_services_do_not_lend_their_ends() -> None:
     )
 
     assert kinds(start, end, late).count("counts") >= 2
+
+
+def test_quick_records_are_the_records() -> None:
+    """Nothing can tell a record that was made quickly from one made by its class."""
+    span = span_of(1)
+    call = read(span)
+    assert call is not None
+    verdict: object = QuickVerdict(span, call, "counts", frozenset({"a"}))
+    known: object = QuickCounted(
+        "t:s", "call", frozenset({"a"}), 1, 2, frozenset({"m"}), "resp-0001", (3, 4), 5, "end"
+    )
+
+    assert verdict == Verdict(span=span, call=call, kind="counts", scopes=frozenset({"a"}))
+    assert known == Counted(
+        ref="t:s",
+        scopes=frozenset({"a"}),
+        begin_ns=1,
+        end_ns=2,
+        models=frozenset({"m"}),
+        response_id="resp-0001",
+        totals=(3, 4),
+        detail=5,
+        stream="end",
+    )
+    for made in (verdict, known):
+        with pytest.raises(FrozenInstanceError):
+            made.scopes = frozenset()  # type: ignore[misc]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
-
-from typing_extensions import override
 
 from otel_costattr.calls import Counted, Verdict, remember
 from otel_costattr.model import Span
@@ -23,8 +22,8 @@ class Memory:
     def __init__(self, *, max_calls: int, max_links: int) -> None:
         self._max_calls: Final = max_calls
         self._max_links: Final = max_links
-        self._known: Final[dict[str, Counted]] = {}
-        self._order: Final[deque[tuple[int, dict[str, Counted]]]] = deque()
+        self._known: Final[dict[str, dict[str, Counted]]] = {}
+        self._order: Final[deque[tuple[int, str, dict[str, Counted]]]] = deque()
         self._count = 0
         self.links: Final[OrderedDict[str, str]] = OrderedDict()
 
@@ -43,51 +42,26 @@ class Memory:
 
     def known(self, key_tenant: str) -> Mapping[str, Counted]:
         """Return what is remembered of one sender's calls, under their `keys_of`."""
-        return _OfTenant(self._known, key_tenant)
+        return self._known.get(key_tenant, _NOTHING)
 
     def remember(self, verdicts: Sequence[Verdict], key_tenant: str) -> None:
         """Remember what was decided together, so that what comes later is compared with it."""
-        added = {
-            _named(key_tenant, key): call
-            for key, call in remember(
-                verdicts, links=self.links, known=self.known(key_tenant)
-            ).items()
-        }
-        self._known.update(added)
-        self._order.append((len(verdicts), added))
+        known = self._known.setdefault(key_tenant, {})
+        added = remember(verdicts, links=self.links, known=known)
+        known.update(added)
+        self._order.append((len(verdicts), key_tenant, added))
         self._count += len(verdicts)
         while self._count > self._max_calls and len(self._order) > 1:
-            count, oldest = self._order.popleft()
-            self._count -= count
-            for name, call in oldest.items():
-                if self._known.get(name) is call:
-                    del self._known[name]
+            self._forget(*self._order.popleft())
+
+    def _forget(self, count: int, key_tenant: str, oldest: Mapping[str, Counted]) -> None:
+        self._count -= count
+        known = self._known.get(key_tenant, {})
+        for name, call in oldest.items():
+            if known.get(name) is call:
+                del known[name]
+        if not known:
+            self._known.pop(key_tenant, None)
 
 
-class _OfTenant(Mapping[str, Counted]):
-    __slots__ = ("_key_tenant", "_known")
-
-    def __init__(self, known: Mapping[str, Counted], key_tenant: str) -> None:
-        self._known = known
-        self._key_tenant = key_tenant
-
-    @override
-    def __getitem__(self, key: str) -> Counted:
-        return self._known[_named(self._key_tenant, key)]
-
-    @override
-    def __contains__(self, key: object) -> bool:
-        return f"{self._key_tenant}\0{key}" in self._known
-
-    @override
-    def __iter__(self) -> Iterator[str]:
-        prefix = _named(self._key_tenant, "")
-        return (key.removeprefix(prefix) for key in self._known if key.startswith(prefix))
-
-    @override
-    def __len__(self) -> int:
-        return len(self._known)
-
-
-def _named(key_tenant: str, key: str) -> str:
-    return f"{key_tenant}\0{key}"
+_NOTHING: Final[Mapping[str, Counted]] = MappingProxyType({})
