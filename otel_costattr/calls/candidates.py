@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from otel_costattr.model import EVENT_KEY, ModelCall, Span
 
 Links = Mapping[str, str]
 """Span to its parent, both as `trace_id:span_id`; spans that are no call included."""
+
+NO_LINKS: Final[Links] = MappingProxyType({})
 
 MAX_DEPTH: Final = 64
 """How far up ancestors are followed; deeper traces are cut, cycles end."""
@@ -63,6 +66,7 @@ class Candidate:
         tail: Whether it is the record of a stream's end, which repeats another span's call.
         rank: Its place in a total order, so that the order of arrival does not matter.
         response_id: The response's id where it can identify a call, else `''`.
+        above: The spans above it, nearest first: the parent it names, then what is known.
     """
 
     span: Span
@@ -76,6 +80,7 @@ class Candidate:
     tail: bool
     rank: tuple[object, ...]
     response_id: str
+    above: Sequence[str]
 
 
 STREAM_EMITTERS: Final = frozenset({"logfire"})
@@ -85,8 +90,14 @@ MIN_ID: Final = 8
 """Shorter response ids are counters, not identities."""
 
 
-def candidate(span: Span, call: ModelCall) -> Candidate:
-    """Prepare one pair."""
+def candidate(span: Span, call: ModelCall, links: Links = NO_LINKS) -> Candidate:
+    """Prepare one pair.
+
+    Args:
+        span: The span.
+        call: What it says.
+        links: Who is whose parent.
+    """
     ref = span.ref
     totals = call.usage.totals if call.usage else None
     identity = call.response_id
@@ -115,6 +126,7 @@ def candidate(span: Span, call: ModelCall) -> Candidate:
         tail=tail,
         rank=(span.start_ns, span.trace_id, span.span_id, span.signal, span.name, key),
         response_id=identity,
+        above=_above(span, ref, links),
     )
 
 
@@ -139,11 +151,13 @@ def compatible(one: frozenset[str], other: frozenset[str]) -> bool:
     return not one or not other or not one.isdisjoint(other)
 
 
-def above(item: Candidate, links: Links) -> Sequence[str]:
-    """List the spans above a candidate, nearest first: the parent it names, then what is known."""
-    span = item.span
+def _above(span: Span, ref: str, links: Links) -> Sequence[str]:
     parent = f"{span.trace_id}:{span.parent_span_id}" if span.parent_span_id else ""
-    known = tuple(ancestors(item.ref, links)) if item.ref in links else ()
+    first = links.get(ref, parent)
+    if first == parent and first not in links:
+        # Most calls stand right below a span that is no call, or below nothing.
+        return (parent,) if parent else ()
+    known = tuple(ancestors(ref, links))
     if not parent or known[:1] == (parent,):
         return known
     return tuple(dict.fromkeys((parent, *known)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from otel_costattr.calls.candidates import Candidate, Links, above
+from otel_costattr.calls.candidates import Candidate
 from otel_costattr.calls.memory import (
     response_key,
     same_stream,
@@ -28,13 +28,13 @@ class Late:
 
     __slots__ = ("_known", "item", "over", "under")
 
-    def __init__(self, item: Candidate, links: Links, known: Mapping[str, Counted]) -> None:
+    def __init__(self, item: Candidate, known: Mapping[str, Counted]) -> None:
         self.item = item
         self._known = known
         self.over: Counted | None = None
         self.under: Counted | None = None
         if known:
-            self.over = _nearest(above(item, links), known)
+            self.over = _nearest(item.above, known)
             self.under = known.get(f"a:{item.ref}") if item.span.signal == "span" else None
 
     @property

@@ -10,7 +10,6 @@ from otel_costattr.calls.candidates import (
     STREAM_EMITTERS,
     Candidate,
     Links,
-    above,
     candidate,
     compatible,
     family,
@@ -62,20 +61,19 @@ def remember(
     added: dict[str, Counted] = {}
     for verdict in sorted(verdicts, key=lambda one: one.kind != "counts"):
         if verdict.kind != "sum":
-            _add(verdict, candidate(verdict.span, verdict.call), added, links, known)
+            item = verdict.seen
+            if item is None or item.call is not verdict.call:
+                item = candidate(verdict.span, verdict.call, links)
+            _add(verdict, item, added, known)
     return added
 
 
 def _add(
-    verdict: Verdict,
-    item: Candidate,
-    added: dict[str, Counted],
-    links: Links,
-    known: Mapping[str, Counted],
+    verdict: Verdict, item: Candidate, added: dict[str, Counted], known: Mapping[str, Counted]
 ) -> None:
     entry = _entry(verdict, item, added, known)
     anew = verdict.kind == "counts" or verdict.amends
-    for key in _keys(item, above(item, links)):
+    for key in _keys(item, item.above):
         if anew or key not in known:
             added.setdefault(key, entry)
     if item.tail or _may_be_stream(item):
@@ -129,7 +127,7 @@ def keys_of(span: Span, call: ModelCall, *, ancestors: Iterable[str] = ()) -> tu
         end, `e:` the end of a stream, `a:` each span above it.
     """
     item = candidate(span, call)
-    refs = dict.fromkeys((*above(item, {}), *ancestors))
+    refs = dict.fromkeys((*item.above, *ancestors))
     return (*_keys(item, tuple(refs)), *_ends(item))
 
 

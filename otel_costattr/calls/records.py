@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from otel_costattr.calls.candidates import Candidate
 from otel_costattr.model import ModelCall, Role, Span
 
 Kind = Literal["counts", "duplicate", "sum"]
@@ -31,6 +32,8 @@ class Verdict:
             more detail, or other counts. Book a pair if its price differs.
         reverses: `trace_id:span_id` of a wrapper whose sum was counted before this call beneath
             it arrived; reverse that sum.
+        seen: The span as it was compared with others, so that it need not be prepared again to
+            be remembered; None for a verdict from elsewhere.
     """
 
     span: Span
@@ -41,6 +44,7 @@ class Verdict:
     scopes: frozenset[str] = frozenset()
     amends: bool = False
     reverses: str = ""
+    seen: Candidate | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,19 +77,20 @@ class Counted:
 
 
 class QuickVerdict:
-    """Becomes a `Verdict` on a span that nothing else describes."""
+    """Becomes a `Verdict` on a candidate that nothing else describes."""
 
     __slots__ = Verdict.__slots__
 
-    def __init__(self, span: Span, call: ModelCall, kind: Kind, scopes: frozenset[str]) -> None:
-        self.span = span
-        self.call = call
-        self.kind = kind
+    def __init__(self, seen: Candidate, scopes: frozenset[str]) -> None:
+        self.span = seen.span
+        self.call = seen.call
+        self.kind = "counts"
         self.duplicate_of = ""
         self.rule = ""
         self.scopes = scopes
         self.amends = False
         self.reverses = ""
+        self.seen = seen
         self.__class__ = Verdict  # type: ignore[assignment]
 
 

@@ -36,24 +36,26 @@ def recognise(
     Returns:
         One verdict a pair, in the order of the pairs.
     """
-    items = [candidate(span, call) for span, call in pairs]
-    parents = links_of(item.span for item in items) if links is None else links
+    if links is None:
+        pairs = tuple(pairs)
+        links = links_of(span for span, _ in pairs)
+    items = [candidate(span, call, links) for span, call in pairs]
     if len(items) == 1 and items[0].call.role == "call":
         # Most calls come alone; the rules have nothing to compare them with.
-        return (_verdict_alone(items[0], parents, known),)
+        return (_verdict_alone(items[0], known),)
     ordered = sorted(items, key=lambda item: item.rank)
-    decided = _Decision(ordered, parents, known).verdicts()
+    decided = _Decision(ordered, links, known).verdicts()
     return tuple(decided[item] for item in items)
 
 
-def _verdict_alone(item: Candidate, links: Links, known: Mapping[str, Counted]) -> Verdict:
-    late = Late(item, links, known)
-    earlier, rule = earlier_call((late,)) if known else (None, "")
-    if earlier is not None or late.has_kin:
-        (verdict,) = _verdicts(item, item.call, (late,), _untied, (earlier, rule))
-        return verdict
-    made = QuickVerdict(item.span, item.call, "counts", _only(item.span.scope_name))
-    return cast("Verdict", made)
+def _verdict_alone(item: Candidate, known: Mapping[str, Counted]) -> Verdict:
+    if known:
+        late = Late(item, known)
+        earlier, rule = earlier_call((late,))
+        if earlier is not None or late.has_kin:
+            (verdict,) = _verdicts(item, item.call, (late,), _untied, (earlier, rule))
+            return verdict
+    return cast("Verdict", QuickVerdict(item, _only(item.span.scope_name)))
 
 
 def _untied(_: Candidate) -> str:
@@ -95,6 +97,7 @@ def _verdicts(
                 rule=rule,
                 scopes=scopes,
                 amends=won and _better(call, earlier),
+                seen=member.item,
             )
         elif won:
             yield Verdict(
@@ -104,6 +107,7 @@ def _verdicts(
                 rule=rule_of(member.item),
                 scopes=scopes,
                 reverses=next(filter(None, (one.sum_above for one in members)), ""),
+                seen=member.item,
             )
         else:
             yield Verdict(
@@ -113,6 +117,7 @@ def _verdicts(
                 duplicate_of=winner.ref,
                 rule=rule_of(member.item),
                 scopes=scopes,
+                seen=member.item,
             )
 
 
@@ -159,7 +164,7 @@ class _Decision:
             winner = best(members, self._depth)
             call = merged(winner, members)
             winners[winner] = call
-            late = [Late(member, self._links, self._known) for member in members]
+            late = [Late(member, self._known) for member in members]
             earlier = earlier_call(late) if self._known else (None, "")
             stated = _verdicts(winner, call, late, self._groups.rule, earlier)
             found.update(zip(members, stated, strict=True))

@@ -150,7 +150,7 @@ def test_quick_records_are_the_records() -> None:
     span = span_of(1)
     call = read(span)
     assert call is not None
-    verdict: object = QuickVerdict(span, call, "counts", frozenset({"a"}))
+    verdict: object = QuickVerdict(candidate(span, call), frozenset({"a"}))
     known: object = QuickCounted(
         "t:s", "call", frozenset({"a"}), 1, 2, frozenset({"m"}), "resp-0001", (3, 4), 5, "end"
     )
