@@ -8,7 +8,6 @@ cut to fit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
 from otel_costattr.model import MAX_COUNT, Unit, Usage
@@ -64,9 +63,11 @@ USES: Final[tuple[Unit, ...]] = (
     "rerank_units",
 )
 _USE_SET: Final[frozenset[str]] = frozenset(USES)
+_CACHE: Final = frozenset({"cache_read", "cache_write", "cache_write_5m", "cache_write_1h"})
+_USUAL: Final = _CACHE | {"input", "output", "total", "reasoning"}
+"""Claims without modalities and uses, which most calls do not have."""
 
 
-@dataclass(slots=True, kw_only=True)
 class Claims:
     """Counts as claimed, with where each came from; filled while a span is read.
 
@@ -77,10 +78,13 @@ class Claims:
         bad: Sources whose value cannot be a count.
     """
 
-    counts: dict[Slot, int] = field(default_factory=dict)
-    sources: dict[Slot, str] = field(default_factory=dict)
-    convention: Convention | None = None
-    bad: list[str] = field(default_factory=list)
+    __slots__ = ("bad", "convention", "counts", "sources")
+
+    def __init__(self) -> None:
+        self.counts: dict[Slot, int] = {}
+        self.sources: dict[Slot, str] = {}
+        self.convention: Convention | None = None
+        self.bad: list[str] = []
 
     def add(self, slot: Slot, value: object, source: str) -> None:
         """Take a claim unless an earlier source made it; a value that is no count is noted."""
@@ -97,6 +101,8 @@ class Claims:
     def cached(self) -> int:
         """Tokens read from or written to the cache."""
         counts = self.counts
+        if _CACHE.isdisjoint(counts):
+            return 0
         return counts.get("cache_read", 0) + max(
             counts.get("cache_write", 0),
             counts.get("cache_write_5m", 0) + counts.get("cache_write_1h", 0),
@@ -116,7 +122,7 @@ def _by_total(claims: Claims, cached: int) -> Convention | None:
     """Tell from a total that adds up only with the cache on top; good evidence, no proof."""
     counts = claims.counts
     given = counts.get("input")
-    if not cached or given is None:
+    if given is None:
         return None
     total = given + counts.get("output", 0) + cached
     return "exclusive" if counts.get("total") == total else None
@@ -139,52 +145,67 @@ def leaves(
     if claims.bad:
         return None, ("bad_usage",)
     counts = claims.counts
-    if not counts or not any(counts.values()):
+    if not any(counts.values()):
         return None, ("no_usage",)
     cached = claims.cached
-    settled = proven(claims, cached) or claims.convention or convention or _by_total(claims, cached)
-    reasons: list[str] = []
-    if settled is None and cached and "input" in counts:
-        reasons.append("convention_assumed")
+    inside, reasons = _inside(claims, cached, convention) if cached else (0, ())
     leaf = _Leaves()
-    _input_side(claims, leaf, exclusive=settled == "exclusive")
+    usual = counts.keys() <= _USUAL
+    if not _CACHE.isdisjoint(counts):
+        _cache(claims, leaf)
+    _input_side(claims, leaf, inside=inside, usual=usual)
     _output_side(claims, leaf)
-    if residual_is_output and _residual(claims, leaf, exclusive=settled == "exclusive"):
-        reasons.append("residual_assumed")
-    for slot, number in counts.items():
-        if number and slot in _USE_SET:
-            leaf.put(slot, number, claims.sources[slot])  # type: ignore[arg-type]
-    if not any(leaf.counts.values()):
-        return None, ("no_usage",)
-    if max(leaf.counts.values()) > MAX_COUNT:
-        return None, ("bad_usage",)
-    return cast("Usage", QuickUsage(leaf.counts, leaf.sources)), tuple(reasons)
+    if residual_is_output and _residual(claims, leaf, beside=cached - inside):
+        reasons = (*reasons, "residual_assumed")
+    if not usual:
+        for slot, number in counts.items():
+            if number and slot in _USE_SET:
+                leaf.put(slot, number, claims.sources[slot])  # type: ignore[arg-type]
+    most = max(leaf.counts.values(), default=0)
+    if not 0 < most <= MAX_COUNT:
+        return None, ("bad_usage",) if most else ("no_usage",)
+    return cast("Usage", QuickUsage(leaf.counts, leaf.sources)), reasons
 
 
-@dataclass(slots=True)
+def _inside(
+    claims: Claims, cached: int, convention: Convention | None
+) -> tuple[int, tuple[str, ...]]:
+    """Tell how many of the cached tokens are inside `input`, and what that assumes."""
+    settled = proven(claims, cached) or claims.convention or convention or _by_total(claims, cached)
+    if settled == "exclusive":
+        return 0, ()
+    unsure = settled is None and "input" in claims.counts
+    return cached, ("convention_assumed",) if unsure else ()
+
+
 class _Leaves:
-    counts: dict[Unit, int] = field(default_factory=dict)
-    sources: dict[Unit, str] = field(default_factory=dict)
+    __slots__ = ("counts", "sources")
+
+    def __init__(self) -> None:
+        self.counts: dict[Unit, int] = {}
+        self.sources: dict[Unit, str] = {}
 
     def put(self, unit: Unit, number: int, source: str) -> None:
         self.counts[unit] = number
         self.sources[unit] = source
 
 
-def _input_side(claims: Claims, leaf: _Leaves, *, exclusive: bool) -> None:
+def _input_side(claims: Claims, leaf: _Leaves, *, inside: int, usual: bool) -> None:
     counts, sources = claims.counts, claims.sources
-    cached = _cache(claims, leaf)
-    if "input_fresh" in counts:
-        room, source = counts["input_fresh"], sources["input_fresh"]
-    elif "input" in counts:
+    if "input" in counts and "input_fresh" not in counts:
         room, source = counts["input"], sources["input"]
-        if not exclusive and cached:
-            room -= cached
+        if inside:
+            room -= inside
             source = f"derived: {source} - cached"
+    elif "input_fresh" in counts:
+        room, source = counts["input_fresh"], sources["input_fresh"]
     elif set(counts) == {"total"}:
         # An embedding has no output, so some emitters send its total alone.
         room, source = counts["total"], sources["total"]
     else:
+        return
+    if usual:
+        leaf.put("input", room, source)
         return
     if "tool_use" in counts:
         room += counts["tool_use"]
@@ -206,12 +227,9 @@ _CACHED_MODALITY: Final[dict[str, Literal["cache_read_audio", "cache_read_image"
 }
 
 
-def _cache(claims: Claims, leaf: _Leaves) -> int:
-    """Put the cache leaves and answer their sum."""
+def _cache(claims: Claims, leaf: _Leaves) -> None:
     counts, sources = claims.counts, claims.sources
-    cached = 0
     if "cache_read" in counts:
-        cached += counts["cache_read"]
         leaf.put("cache_read", counts["cache_read"], sources["cache_read"])
     split = 0
     for slot in _TTL:
@@ -221,8 +239,6 @@ def _cache(claims: Claims, leaf: _Leaves) -> int:
     written = counts.get("cache_write")
     if written is not None and (written > split or not split):
         leaf.put("cache_write", written - split, sources["cache_write"])
-        return cached + written
-    return cached + split
 
 
 _TTL: Final[tuple[Literal["cache_write_5m", "cache_write_1h"], ...]] = (
@@ -289,11 +305,11 @@ _OUTPUT_PARTS: Final[tuple[Literal["reasoning", "output_audio", "output_image"],
 )
 
 
-def _residual(claims: Claims, leaf: _Leaves, *, exclusive: bool) -> bool:
+def _residual(claims: Claims, leaf: _Leaves, *, beside: int) -> bool:
     counts = claims.counts
-    if not {"total", "input", "output"} <= counts.keys():
+    if not counts.keys() >= {"total", "input", "output"}:
         return False
-    known = counts["input"] + counts["output"] + (claims.cached if exclusive else 0)
+    known = counts["input"] + counts["output"] + beside
     known += counts.get("thoughts", 0) + counts.get("tool_use", 0)
     rest = counts["total"] - known
     if rest <= 0:

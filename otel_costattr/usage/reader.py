@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, cast
 
 from otel_costattr.model import MAX_COUNT, AttributeValue, ModelCall, ModelUsage, Role, Span, Usage
 from otel_costattr.usage.claims import Claims, Slot, leaves
 from otel_costattr.usage.conventions import Conventions, convention_of
-from otel_costattr.usage.keys import CALLS, COMMON, SLOTS, SUMS, WITHOUT_OUTPUT, Field, Keys
+from otel_costattr.usage.keys import CALLS, COMMON, SLOTS, SUMS, WITHOUT_OUTPUT, Keys, TextField
 from otel_costattr.usage.numbers import usd
 from otel_costattr.usage.objects import dig, parse
 from otel_costattr.usage.records import QuickCall
 from otel_costattr.usage.shapes import iterations, read_object
 from otel_costattr.usage.vendors import vendor
 
-Fields = dict[Field, tuple[int, str, AttributeValue]]
-"""Field to (rank, attribute name, value)."""
+Found = tuple[str, AttributeValue]
+"""An attribute's name and value."""
 
 INFERENCE_DETAILS: Final = "gen_ai.client.inference.operation.details"
 """The log record that repeats a call's span."""
@@ -32,30 +33,32 @@ class Reading:
 
     Attributes:
         span: The span.
-        fields: What its attributes say.
-        claims: Its counts.
+        fields: What its attributes say beside counts.
+        given: The counts that its attributes give.
+        claims: Its counts, those of a raw object first.
         role: Call or sum; None for neither.
         version: The emitter's version.
     """
 
     span: Span
-    fields: Fields
+    fields: dict[TextField, Found]
+    given: dict[Slot, Found]
     claims: Claims
     role: Role | None
     version: str
 
-    def text(self, name: Field) -> str:
+    def text(self, name: TextField) -> str:
         """Answer a field as text, `''` where it is absent or no text."""
         found = self.fields.get(name)
-        return text(found[2]) if found else ""
+        return text(found[1]) if found else ""
 
     def text_of(self, attribute: str) -> str:
         """Answer any attribute as text, `''` where it is absent or no text."""
         return text(self.span.attributes.get(attribute))
 
-    def put(self, name: Field, value: AttributeValue, source: str) -> None:
+    def put(self, name: TextField, value: AttributeValue, source: str) -> None:
         """Set a field, whatever was there."""
-        self.fields[name] = (0, source, value)
+        self.fields[name] = (source, value)
 
 
 def by_operation(reading: Reading) -> Role | None:
@@ -67,18 +70,21 @@ def by_operation(reading: Reading) -> Role | None:
         return "aggregate"
     if reading.span.signal == "log":
         return "call" if reading.span.name == INFERENCE_DETAILS else None
-    if any(slot in reading.fields for slot in ("input", "output", "total")):
+    if not _TOTALS.isdisjoint(reading.given):
         return "call"
     return "call" if "request_model" in reading.fields and not operation else None
+
+
+_TOTALS: Final = frozenset({"input", "output", "total"})
 
 
 def nothing(reading: Reading) -> None:
     """Leave a reading as it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dialect:
-    """How one emitter writes.
+    """How one emitter writes; compared by identity.
 
     Attributes:
         name: What assessments call the emitter.
@@ -89,6 +95,7 @@ class Dialect:
         role: Tells a call from a sum.
         refine: Corrects what only this emitter does.
         page: One line for the table of dialects.
+        names: Derived: the attributes that `keys` reads.
     """
 
     name: str
@@ -99,6 +106,10 @@ class Dialect:
     role: Callable[[Reading], Role | None] = by_operation
     refine: Callable[[Reading], None] = nothing
     page: str = ""
+    names: frozenset[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", frozenset(self.keys))
 
 
 def text(value: object) -> str:
@@ -108,9 +119,11 @@ def text(value: object) -> str:
 
 def read_with(dialect: Dialect, span: Span, conventions: Conventions) -> ModelCall | None:
     """Read `span` as `dialect` writes; None where it is neither a call nor a sum."""
+    fields, given = _fields(dialect, span.attributes)
     reading = Reading(
         span=span,
-        fields=_fields(dialect.keys, span.attributes),
+        fields=fields,
+        given=given,
         claims=Claims(),
         role=None,
         version=span.scope_version,
@@ -118,23 +131,40 @@ def read_with(dialect: Dialect, span: Span, conventions: Conventions) -> ModelCa
     reading.role = dialect.role(reading)
     if reading.role is None:
         return None
-    steps = _raw(dialect, reading)
+    steps = _raw(dialect, reading) if dialect.objects else ()
     _claims(reading)
     dialect.refine(reading)
     return _call(dialect, reading, conventions, steps)
 
 
-def _fields(keys: Keys, attributes: Mapping[str, AttributeValue]) -> Fields:
-    found: Fields = {}
-    look_up = keys.get
-    for name, value in attributes.items():
-        hit = look_up(name)
-        if hit is None or value is None or value == "":
-            continue
-        known = found.get(hit[0])
-        if known is None or hit[1] < known[0]:
-            found[hit[0]] = (hit[1], name, value)
-    return found
+def _fields(
+    dialect: Dialect, attributes: Mapping[str, AttributeValue]
+) -> tuple[dict[TextField, Found], dict[Slot, Found]]:
+    texts, slots = _plan(dialect, dialect.names.intersection(attributes))
+    fields: dict[TextField, Found] = {}
+    for name, attribute in texts:
+        value = attributes[attribute]
+        if value is not None and value != "" and name not in fields:
+            fields[name] = (attribute, value)
+    given: dict[Slot, Found] = {}
+    for slot, attribute in slots:
+        value = attributes[attribute]
+        if value is not None and value != "" and slot not in given:
+            given[slot] = (attribute, value)
+    return fields, given
+
+
+@lru_cache(maxsize=4096)
+def _plan(
+    dialect: Dialect, names: frozenset[str]
+) -> tuple[tuple[tuple[TextField, str], ...], tuple[tuple[Slot, str], ...]]:
+    """Say which fields, then which counts, attributes of these names fill, the preferred first."""
+    ranked = sorted((dialect.keys[name][1], name) for name in names)
+    found = [(dialect.keys[name][0], name) for _, name in ranked]
+    return (
+        tuple((cast("TextField", filled), name) for filled, name in found if filled not in SLOTS),
+        tuple((cast("Slot", filled), name) for filled, name in found if filled in SLOTS),
+    )
 
 
 def _raw(dialect: Dialect, reading: Reading) -> tuple[ModelUsage, ...]:
@@ -155,7 +185,7 @@ def _raw(dialect: Dialect, reading: Reading) -> tuple[ModelUsage, ...]:
     return ()
 
 
-_OBJECT_TEXT: Final[tuple[tuple[str, Field], ...]] = (
+_OBJECT_TEXT: Final[tuple[tuple[str, TextField], ...]] = (
     ("service_tier", "service_tier"),
     ("serviceTier", "service_tier"),
     ("inference_geo", "region"),
@@ -199,10 +229,9 @@ def _claims(reading: Reading) -> None:
     claims = reading.claims
     counts, sources = claims.counts, claims.sources
     whole = "input" in counts or "input_fresh" in counts
-    for name, (_, source, value) in reading.fields.items():
-        if name not in SLOTS or (whole and name in _OWN_CONVENTION):
+    for slot, (source, value) in reading.given.items():
+        if whole and slot in _OWN_CONVENTION:
             continue
-        slot = cast("Slot", name)
         if type(value) is int and 0 <= value <= MAX_COUNT and slot not in counts:
             counts[slot], sources[slot] = value, source
         else:
@@ -227,7 +256,7 @@ def _call(
     elif usage is not None and _cut_short(reading, texts, usage):
         reasons = (*reasons, "aborted")
     cost = reading.fields.get("cost")
-    amount = usd(cost[2]) if cost else None
+    amount = usd(cost[1]) if cost else None
     made = QuickCall(
         cast("Role", reading.role),
         dialect.name,
@@ -236,7 +265,7 @@ def _call(
         usage,
         others,
         amount,
-        cost[1] if cost and amount is not None else "",
+        cost[0] if cost and amount is not None else "",
         reasons,
     )
     return cast("ModelCall", made)
@@ -245,12 +274,12 @@ def _call(
 _BAD: Final = ("bad_usage",)
 
 
-def _texts(fields: Fields) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    for name, (_, _, value) in fields.items():
-        if isinstance(value, str) and len(value) <= MAX_TEXT:
-            texts[name] = value.strip()
-    return texts
+def _texts(fields: Mapping[TextField, Found]) -> dict[str, str]:
+    return {
+        name: value.strip()
+        for name, (_, value) in fields.items()
+        if isinstance(value, str) and len(value) <= MAX_TEXT
+    }
 
 
 def _usage(
@@ -258,9 +287,7 @@ def _usage(
 ) -> tuple[Usage | None, tuple[str, ...]]:
     model = texts.get("response_model") or texts.get("request_model", "")
     whose = vendor(texts.get("provider", ""), model)
-    convention = None
-    if reading.claims.convention is None and reading.claims.cached:
-        convention = convention_of(conventions, reading.span.scope_name, reading.version, whose)
+    convention = convention_of(conventions, reading.span.scope_name, reading.version, whose)
     return leaves(reading.claims, convention=convention, residual_is_output=whose == "google")
 
 
@@ -277,9 +304,9 @@ def _cut_short(reading: Reading, texts: Mapping[str, str], usage: Usage) -> bool
     return ("output" not in claimed and "output_text" not in claimed) or usage.output_total <= 1
 
 
-def truth(found: tuple[int, str, AttributeValue] | None) -> bool:
+def truth(found: Found | None) -> bool:
     """Read a flag that may be a bool or its name."""
     if found is None:
         return False
-    value = found[2]
+    value = found[1]
     return value is True or (isinstance(value, str) and value.lower() == "true")

@@ -154,6 +154,21 @@ def test_opencodes_record_may_use_common_names() -> None:
     assert "cache_read" in counts_of(span)
 
 
+def test_the_order_of_attributes_never_decides() -> None:
+    """Where two names of one fact are equally good, the same one is read whatever came first."""
+    both: Attributes = {**COMMON, "input_tokens": 7, "event.name": "api_request"}
+
+    found = [
+        read(span_of("opencode", dict(items), signal="log"))
+        for items in (list(both.items()), list(both.items())[::-1])
+    ]
+
+    assert found[0] == found[1]
+    assert found[0] is not None
+    assert found[0].usage is not None
+    assert found[0].usage.sources["input"] == "gen_ai.usage.input_tokens"
+
+
 def test_openlits_failures_with_other_names_are_nothing() -> None:
     """A span with a name alone is a call only if the name says so."""
     assert read(span_of("openlit.otel.tracing", {}, name="vector.query", failed=True)) is None

@@ -19,7 +19,7 @@ def _role(reading: Reading) -> Role | None:
         reading.put("operation", "chat", "event.name")
     elif reading.span.signal == "log":
         return None
-    elif "input" in reading.fields and "operation" not in reading.fields:
+    elif "input" in reading.given and "operation" not in reading.fields:
         reading.put("operation", "chat", "codex span")
     if "provider" not in reading.fields:
         reading.put("provider", "openai", "assumed: Codex")

@@ -16,7 +16,7 @@ def _role(reading: Reading) -> Role | None:
     record = reading.text("kind") or reading.span.name
     if record in _RECORDS:
         reading.put("operation", "chat", "event.name")
-        if "input" in reading.fields and "gen_ai.usage.input_tokens" not in reading.span.attributes:
+        if "input" in reading.given and "gen_ai.usage.input_tokens" not in reading.span.attributes:
             reading.claims.convention = "exclusive"
         return "call"
     return by_operation(reading)

@@ -12,7 +12,7 @@ from otel_costattr.usage.vendors import vendor
 
 def _role(reading: Reading) -> Role | None:
     role = by_operation(reading)
-    if role is None and not reading.fields and reading.span.failed:
+    if role is None and not reading.fields and not reading.given and reading.span.failed:
         # A call that fails inside the instrumentation leaves a span with its name alone.
         words = reading.span.name.split(" ")
         if reading.span.name == "openai.chat.completions" or words[0] == "chat":
