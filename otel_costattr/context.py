@@ -106,11 +106,11 @@ def attribution(
         for name, value in locals().items()
         if value is not None and name not in _NO_DIMENSIONS
     }
-    claims = Claims("local")
+    claims = Claims()
     for name, value in dimensions.items():
-        claims.add(name, name, value)
+        claims.add(name, name, value, "local")
     if entity_type is not None and entity_id is not None:
-        claims.add("entity_id", entity_target(str(entity_type)), entity_id)
+        claims.add("entity_id", entity_target(str(entity_type)), entity_id, "local")
     _add_tags(claims, tags)
     _log_refused(claims.refused)
     return Attribution(claims.owner(), propagate=propagate)
@@ -124,7 +124,7 @@ def _add_tags(claims: Claims, tags: object) -> None:
         claims.refused["tags"] = "wrong_type"
         return
     for name, value in tags.items():
-        claims.add(f"tags.{name}", f"tags.{name}", value)
+        claims.add(f"tags.{name}", f"tags.{name}", value, "local")
 
 
 class Attribution:

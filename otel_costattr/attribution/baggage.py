@@ -23,11 +23,11 @@ def owner_in_baggage(baggage: Mapping[str, object], *, rules: OwnerRules = DEFAU
     """
     if not rules.trust_baggage:
         return NOBODY
-    claims = Claims("baggage")
+    claims = Claims()
     for key in sorted(baggage, key=_ours_first):
         target = target_of(key) or rules.baggage.get(key)
         if target:
-            claims.add(key, target, _without_properties(baggage[key]))
+            claims.add(key, target, _without_properties(baggage[key]), "baggage")
     return claims.owner() if claims.sources or claims.refused else NOBODY
 
 

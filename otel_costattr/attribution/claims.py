@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, cast
 
 from otel_costattr.attribution.identities import Identities
 from otel_costattr.attribution.values import MAX_TAGS, clean, is_tag_name
-from otel_costattr.model import Dimension, Owner, OwnerSource
+from otel_costattr.model import (
+    DIMENSIONS,
+    EMPTY,
+    NO_OWNER_SOURCES,
+    NO_VALUES,
+    Dimension,
+    Owner,
+    OwnerSource,
+)
 
 TAG: Final = "tags."
 _TAG_LENGTH: Final = len(TAG)
+_DIMENSIONS: Final[frozenset[str]] = frozenset(DIMENSIONS)
 
 
 class Claims:
     """An owner in the making.
 
     Attributes:
-        source: Where claims come from unless they say otherwise.
         identities: What happens to identifiers of people.
         values: Dimension to value.
         tags: Tag name to value.
@@ -25,30 +34,29 @@ class Claims:
         refused: Name of each claim that was dropped to the reason.
     """
 
-    __slots__ = ("identities", "refused", "source", "sources", "tags", "values")
+    __slots__ = ("identities", "refused", "sources", "tags", "values")
 
-    def __init__(self, source: OwnerSource, identities: Identities | None = None) -> None:
-        self.source = source
+    def __init__(self, identities: Identities | None = None) -> None:
         self.identities = identities
         self.values: dict[str, str] = {}
         self.tags: dict[str, str] = {}
         self.sources: dict[str, OwnerSource] = {}
         self.refused: dict[str, str] = {}
 
-    def add(self, name: str, target: str, value: object, source: OwnerSource | None = None) -> None:
+    def add(self, name: str, target: str, value: object, source: OwnerSource) -> None:
         """Take a claim unless a better one for the same target was taken before.
 
         Args:
             name: What the claim is called where it was found; named if it is refused.
             target: A dimension, or `tags.<name>`.
             value: What it says, of any type.
-            source: Where it was found; None for the usual source.
+            source: Where it was found.
         """
         if target in self.sources:
             return
         stored, refusal = clean(target, value)
         if stored:
-            self.keep(name, target, stored, source or self.source)
+            self.keep(name, target, stored, source)
         elif refusal:
             self.refused.setdefault(name, refusal)
 
@@ -56,16 +64,17 @@ class Claims:
         """Take a claim whose value was checked before, unless its target is taken."""
         if target in self.sources:
             return
-        if self.identities is not None:
-            stored, refusal = self.identities.protect(target, stored)
+        identities = self.identities
+        if identities is not None and (identities.hashed or "@" in stored):
+            stored, refusal = identities.protect(target, stored)
             if refusal:
                 self.refused.setdefault(name, refusal)
                 return
-        if target.startswith(TAG):
-            self._add_tag(name, target, stored, source)
-        else:
+        if target in _DIMENSIONS:
             self.values[target] = stored
             self.sources[target] = source
+        else:
+            self._add_tag(name, target, stored, source)
 
     def _add_tag(self, name: str, target: str, stored: str, source: OwnerSource) -> None:
         tag = target[_TAG_LENGTH:]
@@ -80,9 +89,31 @@ class Claims:
 
     def owner(self) -> Owner:
         """Return what was taken, immutable."""
-        return Owner(
-            values=MappingProxyType(cast("dict[Dimension, str]", self.values)),
-            tags=MappingProxyType(self.tags),
-            sources=MappingProxyType(self.sources),
-            refused=MappingProxyType(self.refused),
+        made = QuickOwner(
+            MappingProxyType(cast("dict[Dimension, str]", self.values))
+            if self.values
+            else NO_VALUES,
+            MappingProxyType(self.tags) if self.tags else EMPTY,
+            MappingProxyType(self.sources) if self.sources else NO_OWNER_SOURCES,
+            MappingProxyType(self.refused) if self.refused else EMPTY,
         )
+        return cast("Owner", made)
+
+
+class QuickOwner:
+    """Becomes an `Owner`, in a third of the time that the frozen record takes to be made."""
+
+    __slots__ = Owner.__slots__
+
+    def __init__(
+        self,
+        values: Mapping[Dimension, str],
+        tags: Mapping[str, str],
+        sources: Mapping[str, OwnerSource],
+        refused: Mapping[str, str],
+    ) -> None:
+        self.values = values
+        self.tags = tags
+        self.sources = sources
+        self.refused = refused
+        self.__class__ = Owner  # type: ignore[assignment]

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from otel_costattr.attribution import names
 from otel_costattr.attribution.claims import Claims
-from otel_costattr.attribution.rules import DEFAULT_RULES, OwnerRules, Way
+from otel_costattr.attribution.rules import DEFAULT_RULES, OwnerRules, Plan, Way
 from otel_costattr.model import NOBODY, Attributes, AttributeValue, Owner, OwnerSource, Span
 
 MAX_METADATA_CHARACTERS: Final = 8192
@@ -48,7 +48,7 @@ def owner_of(
             checked then.
         key_tenant: Tenant of the authenticated key, or `''`.
     """
-    claims = Claims("span", rules.identities)
+    claims = Claims(rules.identities)
     if captured.refused:
         claims.refused.update(captured.refused)
     if key_tenant:
@@ -56,15 +56,15 @@ def owner_of(
         claims.values["tenant"] = rules.identities.protect("tenant", key_tenant)[0] or key_tenant
         claims.sources["tenant"] = "key"
     attributes = span.attributes
+    plan = rules.plan(rules.known.intersection(attributes))
     spoken = bool(captured.values or captured.tags)
     if spoken:
         _add_captured(claims, captured, baggage=False)
-    late = _add_from_span(claims, attributes, rules)
+    late = _add_from_span(claims, attributes, plan)
     if rules.trust_baggage:
         _add_late(claims, attributes, late, "baggage")
-        for name, dimension in rules.baggage.items():
-            if name in attributes:
-                claims.add(name, dimension, attributes[name], "baggage")
+        for name, dimension in plan.carried:
+            claims.add(name, dimension, attributes[name], "baggage")
         if spoken:
             _add_captured(claims, captured, baggage=True)
     if span.resource:
@@ -81,7 +81,7 @@ def protected(owner: Owner, rules: OwnerRules) -> Owner:
     """Return `owner` with the policy for people applied; itself where that changes nothing."""
     if not rules.identities.hashed and "@" not in f"{owner.values}{owner.tags}":
         return owner
-    claims = Claims("local", rules.identities)
+    claims = Claims(rules.identities)
     claims.refused.update(owner.refused)
     _add_captured(claims, owner, baggage=False)
     _add_captured(claims, owner, baggage=True)
@@ -101,20 +101,17 @@ def _add_captured(claims: Claims, owner: Owner, *, baggage: bool) -> None:
             claims.keep(target, target, value, source)
 
 
-def _add_from_span(claims: Claims, attributes: Attributes, rules: OwnerRules) -> Late:
+def _add_from_span(claims: Claims, attributes: Attributes, plan: Plan) -> Late:
     """Add what the span itself says; return what of ours counts only later."""
-    readings = rules.readings
-    found = readings.keys() & attributes.keys()
     late: Late = []
-    if found:
-        for _, way, target, name in sorted([readings[name] for name in found]):
-            if way == "own":
-                _add_own(claims, name, target, attributes, late)
-            elif way == "plain":
-                claims.add(name, target, attributes[name])
-            else:
-                for told, meant, value in _READERS[way](name, target, attributes):
-                    claims.add(told, meant, value)
+    for _, way, target, name in plan.readings:
+        if way == "plain":
+            claims.add(name, target, attributes[name], "span")
+        elif way == "own":
+            _add_own(claims, name, target, attributes, late)
+        else:
+            for told, meant, value in _READERS[way](name, target, attributes):
+                claims.add(told, meant, value, "span")
     if names.TAG_PREFIX in "\n".join(attributes):
         for name in attributes:
             if name.startswith(names.TAG_PREFIX):
@@ -151,16 +148,16 @@ def _claimed_source(target: str, note: AttributeValue) -> OwnerSource:
 
 
 def _add_from_resource(claims: Claims, resource: Attributes, rules: OwnerRules) -> None:
-    readings = rules.readings
-    found = readings.keys() & resource.keys()
-    if found:
-        for _, way, target, name in sorted([readings[name] for name in found]):
-            if way in ("own", "plain"):
-                claims.add(name, target, resource[name], "rule")
+    for _, way, target, name in rules.plan(rules.known.intersection(resource)).readings:
+        if way in _WHOLE:
+            claims.add(name, target, resource[name], "rule")
     if names.TAG_PREFIX in "\n".join(resource):
         for name in resource:
             if name.startswith(names.TAG_PREFIX):
                 claims.add(name, names.target_of(name), resource[name], "rule")
+
+
+_WHOLE: Final = frozenset({"own", "plain"})
 
 
 def _add_from_rules(claims: Claims, span: Span, rules: OwnerRules) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from functools import lru_cache, partial
+from typing import Final, Literal, NamedTuple
 
 from otel_costattr.attribution.identities import PLAIN, Identities
 from otel_costattr.attribution.names import (
@@ -22,8 +22,34 @@ from otel_costattr.errors import BadSettings
 from otel_costattr.model import DIMENSIONS, EMPTY, NO_VALUES, Dimension, Span
 
 Way = Literal["own", "plain", "quoted", "object", "entity", "labels"]
-Reading: TypeAlias = tuple[int, Way, str, str]
-"""How one attribute is read: its place in the order of trust, the way, its target, its name."""
+
+
+class Reading(NamedTuple):
+    """How one attribute is read.
+
+    Attributes:
+        place: In the order of trust.
+        way: How its value is taken apart.
+        target: A dimension, `tags.<name>`, or `''` where the value tells.
+        name: The attribute.
+    """
+
+    place: int
+    way: Way
+    target: str
+    name: str
+
+
+class Plan(NamedTuple):
+    """How attributes of some names are read.
+
+    Attributes:
+        readings: In the order of trust.
+        carried: Bare baggage names, which come after them, with their dimensions.
+    """
+
+    readings: tuple[Reading, ...]
+    carried: tuple[tuple[str, Dimension], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +98,9 @@ class OwnerRules:
         rules: Owners for spans that look a certain way, the first that knows a dimension wins.
         defaults: Dimension to the value of last resort.
         identities: What happens to identifiers of people.
-        readings: Derived: every attribute name that can name an owner, `costattr.tag.*` and bare
-            baggage keys excepted, to how it is read.
-        known: Derived: those names and the bare baggage keys.
+        known: Derived: every attribute name that can name an owner, `costattr.tag.*` excepted.
+        plan: Derived: how attributes of known names are read; remembered for the last sets of
+            names.
 
     Raises:
         BadSettings: A dimension is unknown.
@@ -88,8 +114,8 @@ class OwnerRules:
     rules: tuple[OwnerRule, ...] = ()
     defaults: Mapping[Dimension, str] = field(default_factory=lambda: NO_VALUES)
     identities: Identities = PLAIN
-    readings: Mapping[str, Reading] = field(init=False, repr=False, compare=False)
     known: frozenset[str] = field(init=False, repr=False, compare=False)
+    plan: Callable[[frozenset[str]], Plan] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for table in (self.aliases, self.baggage):
@@ -100,8 +126,18 @@ class OwnerRules:
                     )
         _check_values(self.defaults)
         readings = _readings(self.aliases, self.tag_attributes)
-        object.__setattr__(self, "readings", readings)
         object.__setattr__(self, "known", frozenset({*readings, *self.baggage}))
+        plan = partial(_plan, readings, self.baggage)
+        object.__setattr__(self, "plan", lru_cache(maxsize=4096)(plan))
+
+
+def _plan(
+    readings: Mapping[str, Reading], baggage: Mapping[str, Dimension], names: frozenset[str]
+) -> Plan:
+    return Plan(
+        readings=tuple(sorted(readings[name] for name in names if name in readings)),
+        carried=tuple((name, target) for name, target in baggage.items() if name in names),
+    )
 
 
 def _readings(
@@ -117,8 +153,8 @@ def _readings(
     )
     readings: dict[str, Reading] = {}
     for place, (name, way, target) in enumerate(in_order_of_trust):
-        readings.setdefault(name, (place, way, target, name))
-    return MappingProxyType(readings)
+        readings.setdefault(name, Reading(place, way, target, name))
+    return readings
 
 
 def _way(name: str) -> Way:

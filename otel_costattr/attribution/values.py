@@ -64,13 +64,15 @@ def clean(dimension: str, value: object) -> tuple[str, str]:
     Both are `''` for a value that says nothing: None, blank, or the words that a missing value
     turns into in Python and JavaScript (`None`, `null`, `undefined`).
     """
-    if type(value) is int and value.bit_length() <= _MAX_VALUE_BITS:
-        value = str(value)
     if type(value) is not str:
-        return "", "" if value is None else "wrong_type"
+        if type(value) is not int or value.bit_length() > _MAX_VALUE_BITS:
+            return "", "" if value is None else "wrong_type"
+        value = str(value)
     if len(value) > MAX_VALUE_CHARACTERS:
         return "", "too_long"
-    text = unicodedata.normalize("NFC", value.strip())
+    text = value.strip()
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
     if text in _ABSENT:
         return "", ""
     if not text.isprintable() or len(text) > MAX_VALUE_CHARACTERS:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 from random import Random
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_costattr.attribution import OwnerRule, OwnerRules, owner_attributes, owner_of
+from otel_costattr.attribution.claims import QuickOwner
 from otel_costattr.attribution.names import ALIASES, METADATA_NAMES
 from otel_costattr.errors import BadAttribution, BadSettings
 from otel_costattr.model import NOBODY, Attributes, Owner
@@ -364,3 +366,17 @@ def test_attributes_round_trip(attributes: Attributes, resource: Attributes) -> 
     again = owner_of(chat_span(owner_attributes(owner)))
 
     assert (again.values, again.tags, again.sources) == (owner.values, owner.tags, owner.sources)
+
+
+def test_a_quick_owner_is_the_record() -> None:
+    """Nothing tells an owner that was made quickly from one made by its class."""
+    quick: object = QuickOwner({"tenant": "acme"}, {"a": "b"}, {"tenant": "span"}, {"x": "email"})
+
+    assert quick == Owner(
+        values={"tenant": "acme"},
+        tags={"a": "b"},
+        sources={"tenant": "span"},
+        refused={"x": "email"},
+    )
+    with pytest.raises(FrozenInstanceError):
+        quick.values = {}  # type: ignore[misc]
