@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from decimal import Decimal
 
 import pytest
 
-from otel_costattr.assess import assess, assess_all, attributes_of
-from otel_costattr.model import Owner, Span
+from otel_costattr.assess import QuickAssessment, assess, assess_all, attributes_of
+from otel_costattr.model import NOBODY, Assessment, ModelCall, Owner, Span
 from otel_costattr.pricing import PriceBook, shipped_book
 from otel_costattr.testing import chat_span
 
@@ -140,3 +141,24 @@ def test_tags_of_a_copy_are_taken_over(book: PriceBook) -> None:
 
     assert counted.owner.tags["campaign"] == "spring"
     assert attributes_of(first)["costattr.cost.duplicate_of"] == f"{inner.trace_id}:{inner.span_id}"
+
+
+def test_a_quick_assessment_is_the_record() -> None:
+    """Nothing tells an assessment that was made quickly from one made by its class."""
+    span, call = chat_span(), ModelCall()
+    quick: object = QuickAssessment(
+        span, call, (), NOBODY, "priced", ("aborted",), "time", {"input": "x"}
+    )
+
+    assert quick == Assessment(
+        span=span,
+        call=call,
+        prices=(),
+        owner=NOBODY,
+        status="priced",
+        reasons=("aborted",),
+        dedupe_rule="time",
+        provenance={"input": "x"},
+    )
+    with pytest.raises(FrozenInstanceError):
+        quick.status = "unpriced"  # type: ignore[misc]
