@@ -174,17 +174,6 @@ class Usage:
         """Tokens that the model produced, reasoning and every modality included."""
         return sum([n for unit, n in self.counts.items() if unit in _OUTPUT_SET])
 
-    @property
-    def totals(self) -> tuple[int, int]:
-        """Both totals in one pass: tokens sent, tokens produced."""
-        sent = produced = 0
-        for unit, count in self.counts.items():
-            if unit in _INPUT_SET:
-                sent += count
-            elif unit in _OUTPUT_SET:
-                produced += count
-        return sent, produced
-
 
 Role = Literal["call", "aggregate"]
 

@@ -9,7 +9,14 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from otel_costattr.model import EVENT_KEY, ModelCall, Span
+from otel_costattr.model import (
+    EVENT_KEY,
+    INPUT_TOKEN_UNITS,
+    OUTPUT_TOKEN_UNITS,
+    ModelCall,
+    Span,
+    Usage,
+)
 
 Links = Mapping[str, str]
 """Span to its parent, both as `trace_id:span_id`; spans that are no call included."""
@@ -99,7 +106,7 @@ def candidate(span: Span, call: ModelCall, links: Links = NO_LINKS) -> Candidate
         links: Who is whose parent.
     """
     ref = span.ref
-    totals = call.usage.totals if call.usage else None
+    totals = totals_of(call.usage) if call.usage else None
     identity = call.response_id
     if len(identity) < MIN_ID or identity.isdigit():
         # Some emitters put a time stamp there, which several calls of one second share.
@@ -130,6 +137,19 @@ def candidate(span: Span, call: ModelCall, links: Links = NO_LINKS) -> Candidate
     )
 
 
+def totals_of(usage: Usage) -> tuple[int, int]:
+    """Sum both sides of a usage in one pass: tokens sent, tokens produced."""
+    sent = produced = 0
+    for unit, count in usage.counts.items():
+        if unit in _SENT:
+            sent += count
+        elif unit in _PRODUCED:
+            produced += count
+    return sent, produced
+
+
+_SENT: Final = frozenset(INPUT_TOKEN_UNITS)
+_PRODUCED: Final = frozenset(OUTPUT_TOKEN_UNITS)
 _MAX_SECONDS: Final = 86_400.0
 
 

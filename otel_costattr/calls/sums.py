@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from otel_costattr.calls.candidates import Candidate, Links, ancestors
+from otel_costattr.calls.candidates import Candidate, Links, ancestors, totals_of
 from otel_costattr.calls.groups import Groups
 from otel_costattr.calls.rules import SLACK_NS
 from otel_costattr.model import INPUT_TOKEN_UNITS, OUTPUT_TOKEN_UNITS, ModelCall, Unit, Usage
@@ -41,7 +41,7 @@ def settle(
         counted: Each set's winner and what it counts.
         links: Who is whose parent.
     """
-    weights = {winner: usage.totals for winner, usage in counted.items() if usage is not None}
+    weights = {winner: totals_of(usage) for winner, usage in counted.items() if usage is not None}
     holders: dict[Candidate, list[Candidate]] = {
         winner: groups.members(winner) for winner in weights
     }
@@ -52,7 +52,7 @@ def settle(
         verdict = _verdict(wrapper, [weights[item] for item in inside], inside)
         found.append(verdict)
         if verdict.call is not None and verdict.call.usage is not None:
-            weights[wrapper] = verdict.call.usage.totals
+            weights[wrapper] = totals_of(verdict.call.usage)
             holders[wrapper] = [wrapper]
     return found
 
