@@ -15,6 +15,12 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="status",
+        summary="say what runs, and how far the spans have come",
+        module="otel_costattr_collector.commands.status",
+        extra="collector",
+    ),
+    cli.Command(
         name="report",
         summary="print what each tenant, feature, prompt version, ... cost",
         module="otel_costattr_collector.commands.report",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,16 +15,21 @@ from .metrics import CONTENT_TYPE, Metrics
 
 
 def with_operations(
-    api: ASGIApp, *, metrics: Metrics, progress: Callable[[], Mapping[str, int]]
+    api: ASGIApp,
+    *,
+    metrics: Metrics,
+    progress: Callable[[], Mapping[str, int]],
+    status: Callable[[], Mapping[str, Any]],
 ) -> Starlette:
-    """Return an application with `GET /metrics` and `GET /v1/ingest`; all else goes to `api`.
+    """Return an application with `GET /metrics`, `/v1/ingest` and `/v1/status`; else `api`.
 
-    Neither says anything of what was received but how much it was, so neither asks for a key.
+    None says anything of what was received but how much it was, so none asks for a key.
 
     Args:
         api: Answers every other path.
         metrics: What `/metrics` shows, in Prometheus' text format.
         progress: What `/v1/ingest` shows: spans and blocks that are not in the ledger yet.
+        status: What `/v1/status` shows: what runs, and how it does.
     """
 
     async def show_metrics(_request: Request) -> Response:
@@ -32,10 +38,14 @@ def with_operations(
     async def show_progress(_request: Request) -> Response:
         return JSONResponse(dict(progress()))
 
+    async def show_status(_request: Request) -> Response:
+        return JSONResponse(dict(status()))
+
     return Starlette(
         routes=[
             Route("/metrics", show_metrics),
             Route("/v1/ingest", show_progress),
+            Route("/v1/status", show_status),
             Mount("/", app=api),
         ]
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from grpc.aio import Server as GrpcServer
 
+from otel_costattr.cli.price import book_of
 from otel_costattr.errors import BadSettings, RetryableError
 from otel_costattr.usage import is_genai
 
@@ -28,15 +29,17 @@ from .events import EventDoor, EventIds
 from .events.door import events_route, events_router
 from .events.ids import in_ledger
 from .ingest import Receiver
-from .ingest.setup import Ingest, open_ingest, owner_rules
+from .ingest.setup import Ingest, open_ingest
 from .ledger import Block
 from .metrics import Metrics
 from .operations import with_operations
 from .otlp_grpc import create_grpc_server
 from .otlp_http import create_http_app
+from .owner_rules import owner_rules
 from .retention import Retention, retention_router
 from .servers import AsgiServer, address, listen
 from .settings import Settings
+from .status import Status
 from .store import engine_folder, open_store
 from .token_metrics import TokenTally
 
@@ -113,6 +116,7 @@ class Service:
         self._tls: Final = tls_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
         self._gate: Final = open_gate(settings)
         self._rules: Final = owner_rules(settings)
+        self._book: Final = book_of([str(path) for path in settings.price_overlay])
         self._projection: Final = Projection(self._rules)
         self.metrics: Final = Metrics()
         self.store: Final = open_store(settings)
@@ -123,6 +127,13 @@ class Service:
         self._stopping: Final = asyncio.Event()
         self._tally: Final = TokenTally(self.store, self.metrics)
         self._tallying: asyncio.Task[None] | None = None
+        self._status: Final = Status(
+            metrics=self.metrics,
+            engine="server" if settings.clickhouse else "embedded",
+            pipeline=lambda: self._ingest.pipeline if self._ingest else None,
+            ports=self.urls,
+            state=self._not_ready,
+        )
         self.bookings: Final = Bookings(self.store, write=self._write)
         api = create_api(self.store, ready=self._not_ready, gate=self._gate, bookings=self.bookings)
         api.include_router(audit_router(self._audits, self._gate))
@@ -134,6 +145,7 @@ class Service:
                 api,
                 metrics=self.metrics,
                 progress=self._progress,
+                status=self._status.figures,
             ),
             listen(settings.host, settings.api_port, name="api_port"),
             grace_seconds=settings.shutdown_seconds,
@@ -169,7 +181,12 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self._api.start()
         self._ingest = await asyncio.to_thread(
-            open_ingest, self._settings, self.store, self.metrics
+            open_ingest,
+            settings,
+            self.store,
+            self.metrics,
+            book=self._book,
+            rules=self._rules,
         )
         self._ingest.pipeline.start()
         self._doors = self._open_doors(self._ingest)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from otel_costattr.errors import BadSettings
@@ -24,6 +24,17 @@ OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, "COSTATTR_URL", "COSTATTR_K
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _listed(value: object) -> object:
+    return (
+        [one.strip() for one in value.split(",") if one.strip()]
+        if isinstance(value, str)
+        else value
+    )
+
+
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_listed)]
 
 _MIB: Final = 1024 * 1024
 
@@ -103,6 +114,18 @@ class Settings(BaseModel):
     tls_client_ca: Path | None = Field(
         default=None,
         description="PEM file of authorities; with it, only clients they vouch for are let in.",
+    )
+    price_overlay: Paths = Field(
+        default=(),
+        description="TOML files of contracts laid over the published prices, with commas between.",
+    )
+    owner_rules: Path | None = Field(
+        default=None,
+        description="TOML file of further aliases, baggage keys, defaults and rules for owners.",
+    )
+    trust_baggage: bool = Field(
+        default=True,
+        description="Whether baggage may name owners; off where strangers send requests.",
     )
     hash_dimensions: str = Field(
         default="",
@@ -308,4 +331,4 @@ def settings_page() -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    return "unset" if field.default is None else f"`{field.default}`"
+    return "unset" if field.default in {None, ()} else f"`{field.default}`"

@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, metavar="FILE", help="TOML file of settings (or COSTATTR_CONFIG)"
     )
     for name, field in fields().items():
-        unset = "" if field.default is None else f" (default: {field.default})"
+        unset = "" if field.default in {None, ()} else f" (default: {field.default})"
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             dest=name,

@@ -93,6 +93,12 @@ class Freezer:
         """Spans that no block took yet, and those of the blocks that `freeze` returned last."""
         return self._came - self._went
 
+    @property
+    def lag_seconds(self) -> float:
+        """How long ago the oldest span was acknowledged that no block took yet; 0 if none waits."""
+        oldest = self._settling.oldest_ns
+        return 0.0 if oldest is None else max(0, self._clock() - oldest) / 1e9
+
     def _admit(self) -> None:
         while self._arrived:
             items = self._arrived.popleft()

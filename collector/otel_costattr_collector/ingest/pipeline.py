@@ -146,6 +146,11 @@ class Pipeline:
             journal_bytes=self._journal.size_bytes,
         )
 
+    @property
+    def lag_seconds(self) -> float:
+        """How long ago the oldest span was acknowledged that no block took yet; 0 if none waits."""
+        return self._freezer.lag_seconds
+
     def in_flight(self) -> frozenset[int]:
         """Return the batches that are being written, or wait for it; from any thread."""
         return frozenset(self._under_way.copy())

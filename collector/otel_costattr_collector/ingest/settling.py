@@ -83,6 +83,12 @@ class Settling:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def oldest_ns(self) -> int | None:
+        """When the oldest span that waits was received; None if none waits. From any thread."""
+        heads = [pending.received_ns for queue in self._queues.values() for pending in _head(queue)]
+        return min(heads, default=None)
+
     def add(self, arrived: Iterable[Pending]) -> None:
         """Read what came and let it wait."""
         for item in arrived:
@@ -145,6 +151,13 @@ class Settling:
 def _trace_of(item: Pending) -> str:
     """Name the trace; events outside traces have nothing to do with each other."""
     return item.span.trace_id or item.span.ref
+
+
+def _head(queue: deque[Pending]) -> list[Pending]:
+    try:
+        return [queue[0]]
+    except IndexError:
+        return []
 
 
 def _is_due(item: Pending, before_ns: int | None) -> bool:

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from otel_costattr.attribution import Identities, OwnerRules
-from otel_costattr.errors import BadSettings
-from otel_costattr.model import DIMENSIONS, Span
-from otel_costattr.pricing import shipped_book
+from otel_costattr.attribution import DEFAULT_RULES, OwnerRules
+from otel_costattr.model import Span
+from otel_costattr.pricing import PriceBook, shipped_book
 from otel_costattr.usage import read
 
 from ..journal import Journal
@@ -61,36 +60,22 @@ class Ingest:
         self.marker.clear()
 
 
-def owner_rules(settings: Settings) -> OwnerRules:
-    """Return how owners are found and protected.
-
-    Raises:
-        BadSettings: Hashing is asked for without a key, or of something that is no dimension.
-    """
-    named = [name.strip() for name in settings.hash_dimensions.split(",") if name.strip()]
-    for name in named:
-        if name not in DIMENSIONS:
-            raise BadSettings(f"hash_dimensions names {name!r}: use {', '.join(DIMENSIONS)}")
-    if not named and settings.emails == "refuse":
-        return OwnerRules()
-    key = settings.hash_key.get_secret_value().encode() if settings.hash_key else b""
-    return OwnerRules(
-        identities=Identities(
-            hashed=frozenset(named),
-            emails=settings.emails,
-            key=key,
-            key_id=settings.hash_key_id,
-        )
-    )
-
-
-def open_ingest(settings: Settings, store: Store, metrics: Metrics) -> Ingest:
+def open_ingest(
+    settings: Settings,
+    store: Store,
+    metrics: Metrics,
+    *,
+    book: PriceBook,
+    rules: OwnerRules,
+) -> Ingest:
     """Finish what the last run had frozen, bring the tables up to date, and return the path.
 
     Args:
         settings: What to do and where.
         store: Where the ledger is.
         metrics: Where everything is counted.
+        book: Prices.
+        rules: How owners are found.
 
     Raises:
         StoreError: The tables cannot be brought up to date.
@@ -128,6 +113,8 @@ def open_ingest(settings: Settings, store: Store, metrics: Metrics) -> Ingest:
         parked=parked,
         seen=seen,
         memory=memory,
+        book=book,
+        rules=rules,
     )
     return Ingest(pipeline=pipeline, journal=journal, marker=marker, events=events)
 
@@ -184,6 +171,8 @@ def build_pipeline(
     parked: Parked,
     seen: Seen,
     memory: Memory,
+    book: PriceBook | None = None,
+    rules: OwnerRules = DEFAULT_RULES,
 ) -> Pipeline:
     """Put the path together over a journal, with what it still holds on its way.
 
@@ -195,6 +184,8 @@ def build_pipeline(
         parked: Takes what is refused for good.
         seen: Spans that were taken before.
         memory: Calls that were counted before.
+        book: Prices; None for the shipped ones.
+        rules: How owners are found.
     """
     freezer = Freezer(
         journal=journal,
@@ -203,9 +194,7 @@ def build_pipeline(
             wrapper_settle_ns=round(settings.wrapper_settle_seconds * _NS),
             read=read,
         ),
-        assessor=Assessor(
-            book=shipped_book(), metrics=metrics, memory=memory, rules=owner_rules(settings)
-        ),
+        assessor=Assessor(book=book or shipped_book(), metrics=metrics, memory=memory, rules=rules),
         parked=parked,
         clock=time.time_ns,
     )
@@ -221,6 +210,11 @@ def build_pipeline(
         max_waiting=settings.max_waiting_spans,
         max_settling=settings.max_settling_spans,
         settle_seconds=settings.settle_seconds,
+    )
+    metrics.watch(
+        "lag_seconds",
+        "How long ago the oldest span was acknowledged that no block took yet.",
+        lambda: pipeline.lag_seconds,
     )
     watched = {
         "settling_spans": ("Acknowledged spans that no block took yet.", "settling"),
