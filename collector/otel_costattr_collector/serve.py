@@ -16,6 +16,7 @@ from otel_costattr.cli.price import book_of
 from otel_costattr.errors import BadSettings, RetryableError
 from otel_costattr.usage import is_genai
 
+from . import heap
 from .access import KEYS_FILE, Gate, refuse_open_binding
 from .access.binding import is_loopback
 from .access.tls import tls_files
@@ -199,6 +200,7 @@ class Service:
                 minutes=settings.audit_minutes, repair=settings.audit_repair, stop=self._stopping
             )
             self._auditing = asyncio.create_task(run)
+        heap.settle()
         self._state = ""
         _log.info("serving %s", ", ".join(f"{n} {url}" for n, url in self.urls().items()))
 

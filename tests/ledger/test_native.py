@@ -136,3 +136,15 @@ def test_a_value_that_does_not_fit_is_refused(kind: str, value: object, message:
     """The refusal names the column, its type and what was wrong."""
     with pytest.raises(BadInput, match=message):
         native.block([("c", kind, [value])], 1)
+
+
+def test_amounts_of_every_size_and_sign_are_written_alike() -> None:
+    """A column of small amounts is packed at once, any other one by one: the bytes are the same."""
+    kind = "Decimal(38, 12)"
+    _, encode = native.codec(kind)
+    small = [Decimal("0.000000000001"), Decimal("9223372.036854775807"), Decimal(0)]
+    large = [Decimal("9223372.036854775808"), Decimal("-0.000000000001"), Decimal("1E+3")]
+
+    assert encode(small) == b"".join(encode([amount]) for amount in small)
+    assert encode(small + large) == b"".join(encode([amount]) for amount in small + large)
+    assert encode([]) == b""

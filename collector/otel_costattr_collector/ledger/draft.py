@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from otel_costattr.model import Assessment, ModelCall, Price, Span, Unit
+from otel_costattr.pricing.exact import plain
 from otel_costattr_collector.ledger.money import Amounts
 
 MAX_TIME_NS: Final = 2**63 - 1
@@ -145,7 +145,18 @@ def rates_of(price: Price) -> Mapping[str, str]:
     return {line.unit: _rate(line.rate_usd, line.per) for line in price.lines}
 
 
-@lru_cache(maxsize=4096)
+_MAX_RATES: Final = 4096
+_rates: Final[dict[int, tuple[Decimal, dict[int, str]]]] = {}
+"""By identity, since hashing a decimal takes longer than writing a short one."""
+
+
 def _rate(rate_usd: Decimal, per: int) -> str:
-    # Equal rates share a place in the cache, however many zeros they were written with.
-    return f"{rate_usd.normalize():f}/{per}"
+    known = _rates.get(id(rate_usd))
+    if known is None or known[0] is not rate_usd:
+        if len(_rates) >= _MAX_RATES:
+            _rates.clear()
+        known = _rates[id(rate_usd)] = (rate_usd, {})
+    text = known[1].get(per)
+    if text is None:
+        text = known[1][per] = f"{plain(rate_usd)}/{per}"
+    return text

@@ -20,7 +20,9 @@ MAX_USD: Final = Decimal(10) ** 12
 _PICO: Final = Decimal("1E-12")
 _ZERO: Final = Decimal("0E-12")
 _EXACT: Final = Context(prec=60)
+_add: Final = _EXACT.add
 _BOUNDED: Final = Context(prec=24, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+_quantize: Final = _BOUNDED.quantize
 """24 digits are 12 before the point and 12 after it: what does not fit is out of bounds."""
 
 AmountGroup = Literal["input", "cache_read", "cache_write", "output", "reasoning", "uses", "other"]
@@ -86,7 +88,9 @@ def amounts_of(price: Price) -> Amounts | None:
     parts = [_ZERO] * len(GROUPS)
     for line in price.lines:
         place = PLACE_OF[line.unit]
-        parts[place] = _EXACT.add(parts[place], line.amount_usd)
+        known = parts[place]
+        amount = line.amount_usd
+        parts[place] = amount if known is _ZERO else _add(known, amount)
     total = _ZERO
     for place, exact in enumerate(parts):
         if exact is not _ZERO:
@@ -94,7 +98,7 @@ def amounts_of(price: Price) -> Amounts | None:
             if rounded is None:
                 return None
             parts[place] = rounded
-            total = _EXACT.add(total, rounded)
+            total = _add(total, rounded)
     if abs(total) >= MAX_USD:
         return None
     listed = None if price.list_usd is None else pico(price.list_usd)
@@ -104,7 +108,7 @@ def amounts_of(price: Price) -> Amounts | None:
 def pico(amount: Decimal) -> Decimal | None:
     """Round USD half-even at 1e-12; None if it is no number or not below `MAX_USD`."""
     try:
-        rounded = _BOUNDED.quantize(amount, _PICO)
+        rounded = _quantize(amount, _PICO)
     except InvalidOperation:
         return None
     return None if rounded.is_nan() else rounded

@@ -20,6 +20,7 @@ Values: TypeAlias = Sequence[Any]
 Encode: TypeAlias = Callable[[Values], bytes]
 
 _scaleb: Final = Context(prec=60).scaleb
+_WHOLE: Final = Decimal(0)
 _LOW_CARDINALITY_VERSION: Final = struct.pack("<Q", 1)
 _NEW_DICTIONARY: Final = 1 << 9 | 1 << 10
 _SHORT: Final = tuple(bytes([length]) for length in range(128))
@@ -123,7 +124,14 @@ def _strings(values: Values) -> bytes:
 def _decimals(values: Values) -> bytes:
     if _constant(values):
         return _pico(values[0]) * len(values)
-    return b"".join(map(_pico, values))
+    scaled = [_scaleb(value, 12) for value in values]
+    numbers = list(map(int, scaled))
+    short = min(numbers, default=0) >= 0 and max(numbers, default=0) < 1 << 63
+    if not short or not all(map(_WHOLE.same_quantum, scaled)):
+        return b"".join(map(_pico, values))
+    halves = [0] * (2 * len(numbers))
+    halves[::2] = numbers
+    return struct.pack(f"<{len(halves)}q", *halves)
 
 
 def _pico(amount: Decimal) -> bytes:
@@ -140,13 +148,36 @@ def _low_cardinality(values: Values) -> bytes:
         return b""
     places = {value: place for place, value in enumerate(dict.fromkeys(values))}
     keys = len(places)
-    size = 0 if keys <= 1 << 8 else 1 if keys <= 1 << 16 else 2
+    size, code = _index_of(keys)
     if keys == 1:
         index = bytes(rows)
     else:
-        index = struct.pack(f"<{rows}{'BHI'[size]}", *map(places.__getitem__, values))
+        index = struct.pack(f"<{rows}{code}", *map(places.__getitem__, values))
     head = struct.pack("<QQ", _NEW_DICTIONARY | size, keys)
     return b"".join([head, _strings(tuple(places)), struct.pack("<Q", rows), index])
+
+
+def _low_cardinality_rows(rows: Sequence[tuple[str, ...]]) -> bytes:
+    """Encode the values of all rows one after the other; rows that are the same are encoded once."""
+    distinct = dict.fromkeys(rows)
+    keys = {
+        value: place for place, value in enumerate(dict.fromkeys(chain.from_iterable(distinct)))
+    }
+    count = sum(map(len, rows))
+    if not count:
+        return b""
+    size, code = _index_of(len(keys))
+    packed = {
+        row: struct.pack(f"<{len(row)}{code}", *map(keys.__getitem__, row)) for row in distinct
+    }
+    head = struct.pack("<QQ", _NEW_DICTIONARY | size, len(keys))
+    index = b"".join(map(packed.__getitem__, rows))
+    return b"".join([head, _strings(tuple(keys)), struct.pack("<Q", count), index])
+
+
+def _index_of(keys: int) -> tuple[int, str]:
+    """Return the width of an index into so many keys, as the format names it and as `struct` does."""
+    return (0, "B") if keys <= 1 << 8 else (1, "H") if keys <= 1 << 16 else (2, "I")
 
 
 def _nullable(encode: Encode, default: object) -> Encode:
@@ -164,18 +195,25 @@ def _nullable(encode: Encode, default: object) -> Encode:
 
 def _array(encode: Encode) -> Encode:
     def encode_array(values: Values) -> bytes:
-        return _offsets(values) + encode(list(chain.from_iterable(values)))
+        return _offsets(values) + _rows(encode, list(map(tuple, filter(None, values))))
 
     return encode_array
 
 
 def _map(encode_keys: Encode, encode_values: Encode) -> Encode:
     def encode_map(values: Sequence[Mapping[str, str]]) -> bytes:
-        keys = list(chain.from_iterable(values))
-        items = list(chain.from_iterable([value.values() for value in values]))
-        return _offsets(values) + encode_keys(keys) + encode_values(items)
+        filled = list(filter(None, values))
+        keys = list(map(tuple, filled))
+        items = [tuple(value.values()) for value in filled]
+        return _offsets(values) + _rows(encode_keys, keys) + _rows(encode_values, items)
 
     return encode_map
+
+
+def _rows(encode: Encode, rows: Sequence[tuple[str, ...]]) -> bytes:
+    if encode is _low_cardinality:
+        return _low_cardinality_rows(rows)
+    return encode(list(chain.from_iterable(rows)))
 
 
 def _offsets(values: Values) -> bytes:
