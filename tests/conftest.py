@@ -1,29 +1,44 @@
-"""One embedded engine for the whole test process, a database for each test.
+"""One embedded engine for the whole test process, and one database that each test finds empty.
 
 chDB opens one folder a process and starts in half a second, so the engine is shared: each worker
-of pytest-xdist has its own folder.
+of pytest-xdist has its own folder. Making the tables takes longer than most tests, so they are
+emptied between tests; what changes the tables themselves has a database of its own.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from otel_costattr_collector import migrate
 from otel_costattr_collector import store as stores
 from otel_costattr_collector.schema import Layout
 
+MEMORY = Path("/dev/shm")
 _NUMBERS = count(1)
+_TABLES = "SELECT name, total_rows FROM system.tables WHERE database = currentDatabase()"
+_MADE = re.compile(r"CREATE (?:TABLE|MATERIALIZED VIEW|VIEW) IF NOT EXISTS (\w+)")
 
 
 @pytest.fixture(scope="session")
 def chdb_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of this process's engine, kept open until the last test is done."""
-    folder = tmp_path_factory.mktemp("chdb")
-    with stores.embedded(folder, layout=Layout(database="default")) as anchor:
+    """The folder of this process's engine, kept open until the last test is done.
+
+    It is in memory where the machine has such a disk: the engine syncs every insert. Tests of what
+    survives have folders of their own.
+    """
+    where = MEMORY if os.access(MEMORY, os.W_OK) else tmp_path_factory.mktemp("chdb")
+    with (
+        TemporaryDirectory(dir=where, prefix="costattr-", ignore_cleanup_errors=True) as folder,
+        stores.embedded(Path(folder), layout=Layout(database="default")) as anchor,
+    ):
         anchor.ping()
-        yield folder
+        yield Path(folder)
 
 
 @pytest.fixture
@@ -40,7 +55,34 @@ def empty_store(chdb_folder: Path, layout: Layout) -> Iterator[stores.Store]:
 
 
 @pytest.fixture
-def store(empty_store: stores.Store) -> stores.Store:
-    """A store with the current schema and no line."""
+def own_store(empty_store: stores.Store) -> stores.Store:
+    """A store with the current schema whose tables the test may change."""
     empty_store.migrate()
     return empty_store
+
+
+@pytest.fixture(scope="session")
+def _shared(chdb_folder: Path) -> Layout:
+    """A database with the current schema."""
+    layout = Layout(database="shared")
+    with stores.embedded(chdb_folder, layout=layout) as opened:
+        opened.migrate()
+    return layout
+
+
+@pytest.fixture
+def store(chdb_folder: Path, _shared: Layout) -> Iterator[stores.Store]:
+    """A store with the current schema and no line."""
+    with stores.embedded(chdb_folder, layout=_shared) as opened:
+        _empty(opened)
+        yield opened
+
+
+def _empty(store: stores.Store) -> None:
+    """Remove every row and every table that a test made; the log of tokens goes with the rows."""
+    ours = {name for migration in migrate.shipped() for name in _MADE.findall(migration.text)}
+    for name, rows in store.query(_TABLES).rows:
+        if name not in ours:
+            store.command(f"DROP TABLE {name} SYNC")
+        elif rows and name != "schema_migrations":
+            store.command(f"TRUNCATE TABLE {name} SYNC")

@@ -107,11 +107,11 @@ def test_a_second_folder_in_one_process_is_refused(store: Store, tmp_path: Path)
     store.ping()
 
 
-def test_a_new_column_does_not_disturb_blocks_that_were_frozen_before(store: Store) -> None:
+def test_a_new_column_does_not_disturb_blocks_that_were_frozen_before(own_store: Store) -> None:
     """A block that names fewer columns than the table has fills the rest with their default."""
     block = _block(1)
-    store.command("ALTER TABLE ledger ADD COLUMN cost_type LowCardinality(String) DEFAULT 'api'")
-    store.insert(block)
+    own_store.command("ALTER TABLE ledger ADD COLUMN colour LowCardinality(String) DEFAULT 'red'")
+    own_store.insert(block)
 
-    assert store.query("SELECT DISTINCT cost_type FROM ledger").rows == (("api",),)
-    assert store.query("SELECT sum(calls) FROM spend_by_session").rows == ((20,),)
+    assert own_store.query("SELECT DISTINCT colour FROM ledger").rows == (("red",),)
+    assert own_store.query("SELECT sum(calls) FROM spend_by_session").rows == ((20,),)
