@@ -13,6 +13,7 @@ import types
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextvars import Context as Variables
 from contextvars import ContextVar, Token, copy_context
+from decimal import Decimal
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
@@ -23,12 +24,21 @@ from otel_costattr.attribution.baggage import owner_in_baggage
 from otel_costattr.attribution.claims import Claims
 from otel_costattr.attribution.names import PREFIX, TAG_PREFIX, entity_target
 from otel_costattr.attribution.rules import DEFAULT_RULES, OwnerRules
+from otel_costattr.attribution.splits import (
+    SPLIT,
+    heaviest,
+    read_split,
+    split_dimension,
+    split_text,
+)
 from otel_costattr.attribution.values import REFUSALS, looks_like_email
 from otel_costattr.model import EMPTY, NOBODY, Owner
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Value = str | int | None
+Weight = int | float | str | Decimal
+NO_SPLIT: Final[Mapping[str, Mapping[str, Weight]]] = MappingProxyType({})
 
 OWNER_KEY: Final = create_key("costattr-owner")
 _logger: Final = logging.getLogger("otel_costattr")
@@ -62,6 +72,7 @@ def attribution(
     entity_type: str | None = None,
     entity_id: Value = None,
     tags: Mapping[str, Value] = EMPTY,
+    split: Mapping[str, Mapping[str, Weight]] = NO_SPLIT,
     propagate: bool = False,
 ) -> Attribution:
     """Own every model call made inside a `with` block or a decorated function.
@@ -93,6 +104,9 @@ def attribution(
         entity_type: `customer`, `team`, ... for `entity_id`; any other type becomes a tag.
         entity_id: The owner named by `entity_type`.
         tags: Up to 16 further names and values.
+        split: Several owners of each call: dimension to name to weight, such as
+            `{"feature": {"chat": 3, "search": 1}}`. The call counts once, under the value of the
+            dimension or, without one, under the heaviest name; the ledger moves the shares.
         propagate: Send these values to the services called, as baggage `costattr.<dimension>`.
             Every HTTP client with an instrumentation sends them on, to third parties too, so it is
             off unless asked for; e-mail addresses are never sent.
@@ -112,11 +126,12 @@ def attribution(
     if entity_type is not None and entity_id is not None:
         claims.add("entity_id", entity_target(str(entity_type)), entity_id, "local")
     _add_tags(claims, tags)
+    _add_splits(claims, split)
     _log_refused(claims.refused)
     return Attribution(claims.owner(), propagate=propagate)
 
 
-_NO_DIMENSIONS: Final = frozenset({"entity_type", "entity_id", "tags", "propagate"})
+_NO_DIMENSIONS: Final = frozenset({"entity_type", "entity_id", "tags", "split", "propagate"})
 
 
 def _add_tags(claims: Claims, tags: object) -> None:
@@ -125,6 +140,19 @@ def _add_tags(claims: Claims, tags: object) -> None:
         return
     for name, value in tags.items():
         claims.add(f"tags.{name}", f"tags.{name}", value, "local")
+
+
+def _add_splits(claims: Claims, splits: object) -> None:
+    if not isinstance(splits, Mapping):
+        claims.refused["split"] = "wrong_type"
+        return
+    for dimension, weights in splits.items():
+        text, refusal = split_text(dimension, weights)
+        if refusal:
+            claims.refused[f"{SPLIT}{dimension}"] = refusal
+        else:
+            claims.add(f"{SPLIT}{dimension}", f"tags.{SPLIT}{dimension}", text)
+            claims.add(dimension, dimension, heaviest(read_split(text)))
 
 
 class Attribution:
@@ -184,11 +212,19 @@ def current_owner(context: Context | None = None, *, rules: OwnerRules = DEFAULT
 
 
 def merged(below: Owner, above: Owner) -> Owner:
-    """Return both owners as one; where both name a value, `above` counts."""
+    """Return both owners as one; where both name a value, `above` counts.
+
+    A value above ends a split of the same dimension below.
+    """
+    tags = {**below.tags, **above.tags}
+    sources = {**below.sources, **above.sources}
+    for tag in below.tags:
+        if split_dimension(tag) in above.values and tag not in above.tags:
+            del tags[tag], sources[f"tags.{tag}"]
     return Owner(
         values=MappingProxyType({**below.values, **above.values}),
-        tags=MappingProxyType({**below.tags, **above.tags}),
-        sources=MappingProxyType({**below.sources, **above.sources}),
+        tags=MappingProxyType(tags),
+        sources=MappingProxyType(sources),
         refused=MappingProxyType({**below.refused, **above.refused}),
     )
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from otel_costattr.attribution.splits import SPLIT, renamed, split_dimension
 from otel_costattr.attribution.values import looks_like_email
 from otel_costattr.errors import BadSettings
 from otel_costattr.model import DIMENSIONS
@@ -15,6 +16,7 @@ MIN_KEY_BYTES: Final = 16
 DIGEST_HEX_DIGITS: Final = 32
 """128 of the 256 bits: no two of 10**12 identifiers are expected to meet, and rows stay short."""
 
+_SPLIT_TAG: Final = f"tags.{SPLIT}"
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _HASHED: Final = re.compile(rf"h:[A-Za-z0-9_-]{{1,16}}:[0-9a-f]{{{DIGEST_HEX_DIGITS}}}")
 
@@ -91,6 +93,8 @@ class Identities:
 
     def protect(self, dimension: str, value: str) -> tuple[str, str]:
         """Return what may be stored and `''`, or `''` and the key of `REFUSALS`."""
+        if dimension.startswith(_SPLIT_TAG):
+            return self._protect_split(dimension, value)
         if self.hashed and dimension in self.hashed:
             return _hashed(value, self.key, self.key_id), ""
         if "@" in value and looks_like_email(value):
@@ -98,6 +102,11 @@ class Identities:
                 return "", "email"
             return _hashed(value, self.key, self.key_id), ""
         return value, ""
+
+    def _protect_split(self, dimension: str, value: str) -> tuple[str, str]:
+        split = split_dimension(dimension.removeprefix("tags."))
+        protected = renamed(value, lambda name: self.protect(split, name)[0]) if split else ""
+        return (protected, "") if protected else ("", "wrong_type")
 
 
 PLAIN: Final = Identities()

@@ -108,7 +108,7 @@ class Projection:
         reducer: Gives what reduces the value of an attribute, None if all of it is dropped.
     """
 
-    __slots__ = ("_reducers", "_tag", "reducer")
+    __slots__ = ("_identities", "_reducers", "reducer")
 
     def __init__(self, rules: OwnerRules = DEFAULT_RULES) -> None:
         plain = {
@@ -129,13 +129,13 @@ class Projection:
                 "output.value": _output,
             }
         )
-        self._tag: Final = _owner("tags", rules.identities)
+        self._identities: Final = rules.identities
         self.reducer: Final[Callable[[str], Reduce | None]] = lru_cache(4096)(self._reducer)
 
     def _reducer(self, name: str) -> Reduce | None:
         found = self._reducers.get(name)
         if found is None and name.startswith(TAG_PREFIX):
-            return self._tag
+            return _owner(f"tags.{name.removeprefix(TAG_PREFIX)}", self._identities)
         return found
 
 
