@@ -79,6 +79,9 @@ class Costs(BaseModel):
     end_date: str | None
     time_zone: str = Field(description="Time zone of days and buckets.")
     grain: str | None = Field(description="Length of the buckets of time.")
+    measure: str = Field(
+        description="direct: what each caused itself; fully_loaded: with what was allocated to it."
+    )
     currency: str = "USD"
     entity_type: str
     group_by: list[str]
@@ -137,6 +140,7 @@ def costs(store: Store, asked: CostsAsked, *, tenant: str = "") -> Costs:
         end_date=asked.end_date,
         time_zone=question.time_zone,
         grain=question.grain or None,
+        measure=question.measure,
         entity_type=entity_type,
         group_by=list(question.group_by),
         total=Sums(**_sums(total)),
@@ -249,5 +253,7 @@ def _amount(count: int, rate: str | None) -> str | None:
 def _formula(line: Mapping[str, Any], units: list[PricedUnit]) -> str:
     if line["amount_usd"] is None:
         return f"no amount: {line['status']}"
+    if not units and line["description"]:
+        return f"{line['description']} = {line['amount_usd']} USD"
     terms = " + ".join(f"{one.quantity} x {one.rate}" for one in units if one.rate is not None)
     return f"{terms or '0'} = {line['amount_usd']} USD"

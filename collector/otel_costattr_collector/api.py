@@ -14,6 +14,7 @@ from otel_costattr.errors import BadInput, RetryableError, StoreError
 from otel_costattr_collector import answers
 from otel_costattr_collector.access.errors import AccessError, Unauthenticated
 from otel_costattr_collector.access.gate import ANONYMOUS, Gate, Principal
+from otel_costattr_collector.allocation.router import allocation_router
 from otel_costattr_collector.amendments.router import amendments_router
 from otel_costattr_collector.analytics.investigations import investigations_router
 from otel_costattr_collector.analytics.router import FAILURES, NotThere, questions_router
@@ -55,6 +56,7 @@ def create_api(
     api.include_router(amendments_router(store, api.state.bookings, gate))
     _add_outcomes(api, store, Depends(_sender(gate)))
     api.include_router(revenue_router(store, Depends(_sender(gate))))
+    api.include_router(allocation_router(store, api.state.bookings, gate))
     _add_answers(api, store, reader)
     _add_failures(api)
     return api

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from otel_costattr.errors import BadInput
 from otel_costattr_collector import ledger
+from otel_costattr_collector.allocation.splits import with_splits
 from otel_costattr_collector.ledger import Block, Line
 from otel_costattr_collector.ledger.columns import LINE_COLUMNS
 from otel_costattr_collector.store import Store
@@ -85,7 +86,7 @@ class Bookings:
             RetryableError: The ledger cannot be reached; asking again completes or repeats it.
         """
         with self._lock:
-            lines = _bounded(make())
+            lines = _bounded(with_splits(tuple(make())))
             fresh = self._fresh(lines)
             if fresh:
                 now_ns = self._clock()

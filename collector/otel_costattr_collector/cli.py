@@ -110,6 +110,12 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="allocate",
+        summary="move shared costs to who uses them, by rules; show it first, take it back",
+        module="otel_costattr_collector.commands.allocate",
+        extra="collector",
+    ),
+    cli.Command(
         name="keys",
         summary="make, list and revoke the keys of senders and readers",
         module="otel_costattr_collector.commands.keys",

@@ -21,7 +21,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_ROWS: Final = 10_000
 MAX_FILE_ROWS: Final = 200_000
 
+Measure = Literal["direct", "fully_loaded"]
 Grain = Literal["15m", "hour", "day", "week", "month"]
+_MEASURES: Final[Mapping[Measure, tuple[str, ...]]] = {
+    "direct": ("spent.entry != 'allocation'",),
+    "fully_loaded": (),
+}
 _DAYS_OR_MORE: Final = frozenset({"day", "week", "month"})
 _MOMENT: Final[Mapping[str, str]] = {
     "exact": "spent.event_ns",
@@ -68,6 +73,7 @@ class Question:
         reporting_zone: IANA name of the zone whose days the rollups keep.
         limit: Most rows to return, 1 to `MAX_FILE_ROWS`.
         offset: Rows to skip.
+        measure: `direct` leaves allocations out, `fully_loaded` counts them.
     """
 
     group_by: tuple[str, ...]
@@ -81,6 +87,7 @@ class Question:
     reporting_zone: str = "UTC"
     limit: int = 1000
     offset: int = 0
+    measure: Measure = "fully_loaded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +254,7 @@ def frame(question: Question, *, table: str = "") -> Frame:
             *_period(question, source, parameters),
             *_filters(question, parameters),
             *_without(question, parameters),
+            *_MEASURES[question.measure],
         ),
         parameters=parameters,
     )

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,10 +58,15 @@ class Served:
         return self.process.wait(STOP_TIMEOUT_S)
 
 
-def start(data: Path, *options: str, environment: Mapping[str, str] | None = None) -> Served:
+def start(
+    data: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = (str(COSTATTR),),
+) -> Served:
     """Start a collector on free ports and return it once it takes telemetry."""
     log = data.with_name(f"{data.name}.log")
-    command = [str(COSTATTR), "serve", "--data", str(data), *options]
+    command = [*program, "serve", "--data", str(data), *options]
     for port in ("--grpc-port", "--http-port", "--api-port", "--sql-port"):
         if port not in options:
             command += [port, "0"]

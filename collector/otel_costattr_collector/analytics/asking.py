@@ -17,7 +17,7 @@ from otel_costattr.errors import BadInput
 from otel_costattr_collector import queries, spend
 from otel_costattr_collector.access.errors import Forbidden
 from otel_costattr_collector.schema import Layout
-from otel_costattr_collector.spend import Edge, Grain, Question
+from otel_costattr_collector.spend import Edge, Grain, Measure, Question
 
 Format = Literal["json", "jsonl", "csv", "parquet"]
 Time = Annotated[str, Field(max_length=64)]
@@ -46,6 +46,10 @@ class Asked(BaseModel):
         default=[],
         description="dimension=value or dimension!=value, repeated; two values of one dimension"
         " are alternatives.",
+    )
+    measure: Measure = Field(
+        default="direct",
+        description="direct: what each caused itself; fully_loaded: with what was allocated to it.",
     )
     limit: int = Field(
         default=1000,
@@ -115,7 +119,7 @@ def question_of(
         raise BadInput(f"limit is {asked.limit}: use 1 to {asked.most_rows}")
     zone = spend.time_zone(asked.time_zone or layout.time_zone)
     group_by = dimensions_of(asked.group_by) if isinstance(asked, Grouped) else ()
-    filters, without = _filters(asked.where)
+    filters, without = filters_of(asked.where)
     if isinstance(asked, CostsAsked):
         group_by = group_by or (queries.dimension(asked.entity_type or "tenant"),)
         if asked.entity_id is not None:
@@ -134,6 +138,7 @@ def question_of(
         reporting_zone=layout.time_zone,
         limit=asked.limit,
         offset=offset_of(asked.cursor),
+        measure=asked.measure,
     )
 
 
@@ -217,9 +222,17 @@ def _edge(word: str | None, zone: str, layout: Layout, *, end: bool = False) -> 
     return spend.edge(word, zone, end=end, reporting_zone=layout.time_zone)
 
 
-def _filters(
+def filters_of(
     words: Iterable[str],
 ) -> tuple[dict[str, tuple[str, ...]], tuple[dict[str, str], ...]]:
+    """Read filters: what counts, by dimension, and what does not.
+
+    Args:
+        words: `dimension=value` or `dimension!=value`.
+
+    Raises:
+        BadInput: A word is neither, or names no dimension.
+    """
     filters: dict[str, tuple[str, ...]] = {}
     without: list[dict[str, str]] = []
     for word in words:

@@ -47,6 +47,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_const", const="json", dest="format", help="same as --format json"
     )
+    parser.add_argument(
+        "--measure",
+        choices=("direct", "fully_loaded"),
+        default="direct",
+        help="what each caused itself, or with what was allocated to it (default: direct)",
+    )
     parser.add_argument("--time-zone", metavar="ZONE", help="zone of days, such as Asia/Kathmandu")
     parser.add_argument(
         "--trend",
@@ -117,6 +123,7 @@ def _words(arguments: argparse.Namespace) -> list[tuple[str, str]]:
         "start_date": arguments.start,
         "end_date": arguments.end,
         "time_zone": arguments.time_zone,
+        "measure": arguments.measure,
     }
     return [*parameters, *((name, value) for name, value in named.items() if value is not None)]
 

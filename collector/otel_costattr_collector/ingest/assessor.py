@@ -14,6 +14,7 @@ from otel_costattr.model import Assessment
 from otel_costattr.pricing import PriceBook
 
 from .. import ledger
+from ..allocation.splits import with_splits
 from ..metrics import Metrics
 from .components import components
 from .memory import Memory
@@ -63,7 +64,7 @@ class Assessor:
             )
         ]
         self._count(assessments, [v for decided in verdicts.values() for v in decided])
-        return ledger.lines_of_all(assessments)
+        return with_splits(ledger.lines_of_all(assessments))
 
     def _count(self, assessments: Sequence[Assessment], verdicts: Sequence[Verdict]) -> None:
         for status, count in Counter(found.status for found in assessments).items():
