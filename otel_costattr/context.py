@@ -151,8 +151,8 @@ def _add_splits(claims: Claims, splits: object) -> None:
         if refusal:
             claims.refused[f"{SPLIT}{dimension}"] = refusal
         else:
-            claims.add(f"{SPLIT}{dimension}", f"tags.{SPLIT}{dimension}", text)
-            claims.add(dimension, dimension, heaviest(read_split(text)))
+            claims.add(f"{SPLIT}{dimension}", f"tags.{SPLIT}{dimension}", text, "local")
+            claims.add(dimension, dimension, heaviest(read_split(text)), "local")
 
 
 class Attribution:

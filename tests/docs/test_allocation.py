@@ -51,7 +51,7 @@ def test_the_commands_of_the_page_run(
     assert "  search  6 USD  (weight 3)" in posted
     assert listed.startswith(f"{run} #1: 5 lines")
     assert reversed_ == f"{run}: reversed, 5 lines\n"
-    assert by(store, "tenant") == {"": Decimal(20)}
+    assert by(store, "tenant") == {"": Decimal(20), "idle": Decimal(0)}
 
 
 def test_the_split_of_the_page_says_what_it_says() -> None:
