@@ -13,7 +13,7 @@ from otel_costattr_collector.ingest.seen import Seen, key_of
 from otel_costattr_collector.ingest.settling import Pending, Settling, pending_of
 from otel_costattr_collector.journal import SpansRecord
 
-from otel_costattr.calls import recognise
+from otel_costattr.calls import links_of, recognise
 from otel_costattr.model import Span
 from otel_costattr.testing import START_NS, chat_span
 from otel_costattr.usage import read
@@ -158,12 +158,84 @@ def test_what_a_rule_may_join_is_compared_together() -> None:
     items = pending(
         chat_span(number=1),
         chat_span({"gen_ai.response.id": "chatcmpl-000001"}, number=2),
-        chat_span({"gen_ai.usage.input_tokens": 7}, number=3, trace_id=f"{1:032x}"),
+        chat_span(
+            {"gen_ai.usage.input_tokens": 7},
+            number=3,
+            trace_id=f"{1:032x}",
+            parent_span_id=f"{1:016x}",
+        ),
         chat_span({"gen_ai.usage.input_tokens": 9}, number=4),
         chat_span({"gen_ai.usage.input_tokens": 9}, number=5, scope_name="another"),
     )
 
     assert sets(items) == [[1, 2, 3], [4, 5]]
+
+
+def test_calls_beside_each_other_in_one_trace_are_compared_alone() -> None:
+    """An agent's calls to its model share a trace and are still several calls."""
+    beside = [
+        chat_span(number=number, trace_id=f"{9:032x}", parent_span_id=f"{9:016x}")
+        for number in (1, 2, 3)
+    ]
+
+    assert sets(pending(*beside)) == [[1], [2], [3]]
+    assert sets(pending(*beside, chat_span(WRAPPER, number=9))) == [[1, 2, 3, 9]]
+
+
+def test_a_call_far_below_another_is_compared_with_it() -> None:
+    """Spans between them that are no call are known by their links."""
+    trace = f"{1:032x}"
+    items = pending(
+        chat_span(number=1), chat_span(number=2, trace_id=trace, parent_span_id=f"{7:016x}")
+    )
+    links = {f"{trace}:{7:016x}": f"{trace}:{1:016x}"}
+
+    assert len(components(items)) == 2
+    assert len(components(items, links=links)) == 1
+
+
+spans_of_one_trace = st.lists(
+    st.builds(
+        lambda number, parent, scope, tokens, start: chat_span(
+            {"gen_ai.usage.input_tokens": tokens, "gen_ai.response.id": ""},
+            number=number,
+            trace_id=f"{1:032x}",
+            parent_span_id=f"{parent:016x}" if parent else "",
+            scope_name=scope,
+            start_ns=START_NS + start * S,
+            end_ns=START_NS + (start + 2) * S,
+        ),
+        st.integers(1, 6),
+        st.integers(0, 6),
+        st.sampled_from(["one", "one", "another"]),
+        st.sampled_from([7, 9]),
+        st.integers(0, 3),
+    ),
+    max_size=6,
+    unique_by=lambda span: span.span_id,
+)
+
+
+@given(spans_of_one_trace)
+def test_deciding_by_components_is_deciding_together(spans: list[Span]) -> None:
+    """Whatever stands in a trace, dividing it changes no verdict."""
+    items = pending(*spans)
+    links = links_of(spans)
+
+    apart = {
+        verdict.span.span_id: (verdict.kind, verdict.duplicate_of, verdict.rule)
+        for group in components(items, links=links)
+        for verdict in recognise(
+            [(item.span, item.call) for item in group if item.call], links=links
+        )
+    }
+
+    assert apart == {
+        verdict.span.span_id: (verdict.kind, verdict.duplicate_of, verdict.rule)
+        for verdict in recognise(
+            [(item.span, item.call) for item in items if item.call], links=links
+        )
+    }
 
 
 def test_a_sum_is_compared_with_the_calls_in_its_time() -> None:

@@ -50,10 +50,11 @@ class Assessor:
         """Return the ledger lines of spans that settled together."""
         self._memory.link(item.span for item in settled)
         verdicts: defaultdict[str, list[Verdict]] = defaultdict(list)
-        for group in components([item for item in settled if item.call is not None]):
+        links = self._memory.links
+        for group in components([i for i in settled if i.call is not None], links=links):
             tenant = group[0].key_tenant
             pairs = [(item.span, item.call) for item in group if item.call is not None]
-            decided = recognise(pairs, links=self._memory.links, known=self._memory.known(tenant))
+            decided = recognise(pairs, links=links, known=self._memory.known(tenant))
             self._memory.remember(decided, tenant)
             verdicts[tenant].extend(decided)
         assessments = [

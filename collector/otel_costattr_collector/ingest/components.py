@@ -9,19 +9,25 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Iterable, Sequence
+from types import MappingProxyType
 from typing import Final
+
+from otel_costattr.calls import Links
+from otel_costattr.calls.candidates import STREAM_EMITTERS, ancestors
 
 from .settling import SLACK_NS, Pending
 
+NO_LINKS: Final[Links] = MappingProxyType({})
 MAX_INSIDE: Final = 64
 """In the time of a wrapper that ran beside more calls than this, other traces say nothing."""
 
 
-def components(items: Sequence[Pending]) -> list[list[Pending]]:
+def components(items: Sequence[Pending], *, links: Links = NO_LINKS) -> list[list[Pending]]:
     """Divide pending spans into sets that no rule of recognition joins.
 
     Args:
         items: Pending spans that say something of a call.
+        links: Who is whose parent, spans that are no call included.
     """
     parent = list(range(len(items)))
 
@@ -35,7 +41,7 @@ def components(items: Sequence[Pending]) -> list[list[Pending]]:
     for place, item in enumerate(items):
         for tie in _ties(item):
             parent[root(place)] = root(first.setdefault(tie, place))
-    for places in (*_alike_in_time(items), *_inside_sums(items)):
+    for places in (*_of_a_trace(items, links), *_alike_in_time(items), *_inside_sums(items)):
         for place in places:
             parent[root(place)] = root(places[0])
     found: dict[int, list[Pending]] = {}
@@ -45,11 +51,42 @@ def components(items: Sequence[Pending]) -> list[list[Pending]]:
 
 
 def _ties(item: Pending) -> Iterable[Hashable]:
-    tenant, span, call = item.key_tenant, item.span, item.call
-    if span.trace_id:
-        yield tenant, "trace", span.trace_id
-    if call and call.response_id:
-        yield tenant, "response", call.response_id
+    if item.call and item.call.response_id:
+        yield item.key_tenant, item.call.response_id
+
+
+def _of_a_trace(items: Sequence[Pending], links: Links) -> Iterable[list[int]]:
+    """List the places that share a trace, unless they are an agent's calls one beside the other."""
+    by_trace: dict[tuple[str, str], list[int]] = {}
+    for place, item in enumerate(items):
+        if item.span.trace_id:
+            by_trace.setdefault((item.key_tenant, item.span.trace_id), []).append(place)
+    for places in by_trace.values():
+        if len(places) > 1 and not _side_by_side([items[place] for place in places], links):
+            yield places
+
+
+def _side_by_side(items: Sequence[Pending], links: Links) -> bool:
+    """Tell whether all are single calls of one library, none of them below another."""
+    scope = items[0].span.scope_name
+    refs = {f"{item.span.trace_id}:{item.span.span_id}" for item in items}
+    return len(refs) == len(items) and all(
+        item.call is not None
+        and item.call.role == "call"
+        and item.call.emitter not in STREAM_EMITTERS
+        and item.span.signal == "span"
+        and item.span.scope_name == scope
+        and refs.isdisjoint(_above(item, links))
+        for item in items
+    )
+
+
+def _above(item: Pending, links: Links) -> Iterable[str]:
+    trace, parent = item.span.trace_id, item.span.parent_span_id
+    if parent:
+        direct = f"{trace}:{parent}"
+        yield direct
+        yield from ancestors(direct, links)
 
 
 def _alike_in_time(items: Sequence[Pending]) -> Iterable[list[int]]:

@@ -23,6 +23,7 @@ _HEAD: Final = struct.Struct(">BII")
 _LENGTH: Final = struct.Struct(">BI")
 _HEADER_LENGTH: Final = struct.Struct(">I")
 _SPANS, _FROZEN, _DONE = 1, 2, 3
+_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 MAX_PAYLOAD_BYTES: Final = 1024 * 1024 * 1024
 """A length above this is damage, not a record."""
@@ -126,7 +127,7 @@ def _packed(record: Record) -> tuple[int, bytes]:
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _encode(value).encode()
 
 
 def _block_to_json(block: Block) -> dict[str, object]:

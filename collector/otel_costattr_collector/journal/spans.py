@@ -71,7 +71,9 @@ def _span(sources: Sequence[tuple[Attributes, str, str]], row: Sequence[Any]) ->
     )
 
 
-def _attributes(attributes: Attributes) -> dict[str, object]:
+def _attributes(attributes: Attributes) -> Mapping[str, object]:
+    if type(attributes) is dict and _PLAIN.issuperset(map(type, attributes.values())):
+        return attributes
     return {
         key: value if type(value) in _PLAIN else _value(value) for key, value in attributes.items()
     }
