@@ -26,7 +26,7 @@ MAX_BYTES: Final = 96
 """Longer attributes are too seldom the same to be remembered."""
 
 MAX_REMEMBERED: Final = 16_384
-"""At this number all are forgotten: about 5 MB, and what repeats is back at once."""
+"""At this number those that did not come again since the last time are forgotten: 10 MB at most."""
 
 _DROPPED: Final[Pair] = ()
 _KEY, _VALUE = 0x0A, 0x12
@@ -42,11 +42,12 @@ class AttributeReader:
             read, None where nothing of it is.
     """
 
-    __slots__ = ("_known", "_reducer")
+    __slots__ = ("_known", "_old", "_reducer")
 
     def __init__(self, reducer: Callable[[str], Reduce | None]) -> None:
         self._reducer = reducer
         self._known: dict[bytes, Pair] = {}
+        self._old: dict[bytes, Pair] = {}
 
     def read(self, raws: Sequence[bytes], intake: Intake) -> dict[str, AttributeValue]:
         """Return the attributes that are kept, reduced to what is read of them.
@@ -63,7 +64,11 @@ class AttributeReader:
         pairs = [recall(raw) if len(raw) <= MAX_BYTES else None for raw in found]
         for place, pair in enumerate(pairs):
             if pair is None:
-                pairs[place] = self._read(found[place], intake)
+                raw = found[place]
+                old = self._old.get(raw) if len(raw) <= MAX_BYTES else None
+                pairs[place] = (
+                    self._read(raw, intake) if old is None else self._remembered(raw, old)
+                )
         return intake.fewer(dict([pair for pair in pairs if pair]))
 
     def _read(self, raw: bytes, intake: Intake) -> Pair:
@@ -92,7 +97,7 @@ class AttributeReader:
     def _remembered(self, raw: bytes, pair: Pair) -> Pair:
         if len(raw) <= MAX_BYTES:
             if len(self._known) >= MAX_REMEMBERED:
-                self._known.clear()
+                self._old, self._known = self._known, {}
             self._known[raw] = pair
         return pair
 

@@ -15,7 +15,7 @@ from .assessor import Assessor
 from .parked import Parked
 from .settling import Pending, Settling
 
-MAX_SPANS: Final = 20_000
+MAX_SPANS: Final = 10_000
 """Spans in one freeze: large enough for the engine, small enough for memory and latency."""
 
 _log: Final = logging.getLogger(__name__)
