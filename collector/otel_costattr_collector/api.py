@@ -20,6 +20,7 @@ from otel_costattr_collector.analytics.investigations import investigations_rout
 from otel_costattr_collector.analytics.router import FAILURES, NotThere, questions_router
 from otel_costattr_collector.answers import Explanation, Failure, Health
 from otel_costattr_collector.bookings import Bookings
+from otel_costattr_collector.margins.router import margins_router
 from otel_costattr_collector.outcomes import Conflict, OutcomeBook, Outcomes, Taken
 from otel_costattr_collector.revenue.router import revenue_router
 from otel_costattr_collector.store import Store
@@ -55,6 +56,7 @@ def create_api(
     api.include_router(investigations_router(store, reader))
     api.include_router(amendments_router(store, api.state.bookings, gate))
     _add_outcomes(api, store, Depends(_sender(gate)))
+    api.include_router(margins_router(store, reader))
     api.include_router(revenue_router(store, Depends(_sender(gate))))
     api.include_router(allocation_router(store, api.state.bookings, gate))
     _add_answers(api, store, reader)

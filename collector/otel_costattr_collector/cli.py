@@ -92,6 +92,12 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="margins",
+        summary="print what is left of revenue after cost, and propose prices",
+        module="otel_costattr_collector.commands.margins",
+        extra="collector",
+    ),
+    cli.Command(
         name="revenue",
         summary="post what customers pay, from a CSV export, and what currencies are worth",
         module="otel_costattr_collector.commands.revenue",

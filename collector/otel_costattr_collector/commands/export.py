@@ -13,6 +13,7 @@ from otel_costattr.errors import BadInput
 
 from ..analytics.catalogue import BY_QUERY
 from ..client import Api
+from ..margins.question import MARGINS
 from ..progress import tracked
 from ..spend import MAX_FILE_ROWS, edge, instant_of, time_zone
 from .words import add_words, api_of, parameters_of
@@ -20,6 +21,7 @@ from .words import add_words, api_of, parameters_of
 WHAT: Final = {
     "costs": "/v1/analytics/costs",
     **{query.replace("_", "-"): named.path for query, named in BY_QUERY.items()},
+    MARGINS.query: MARGINS.path,
 }
 """What can be exported, and where the API answers it."""
 
