@@ -13,10 +13,12 @@ from otel_costattr.model import Owner, Span, Usage
 
 if TYPE_CHECKING:
     from otel_costattr.assess import assess, assess_all
+    from otel_costattr.guard import BudgetGuard
     from otel_costattr.pricing import PriceBook, price, shipped_book
     from otel_costattr.processor import CostSpanExporter, CostSpanProcessor
 
 __all__ = [
+    "BudgetGuard",
     "CostSpanExporter",
     "CostSpanProcessor",
     "CostattrError",
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 _LATER: Final = {
+    "BudgetGuard": "otel_costattr.guard",
     "CostSpanExporter": "otel_costattr.processor",
     "CostSpanProcessor": "otel_costattr.processor",
     "PriceBook": "otel_costattr.pricing",

@@ -205,7 +205,8 @@ def current_owner(context: Context | None = None, *, rules: OwnerRules = DEFAULT
         rules: The allow-list for baggage.
     """
     local = _local_owner(context)
-    claimed = owner_in_baggage(baggage.get_all(context), rules=rules)
+    carried = baggage.get_all(context)
+    claimed = owner_in_baggage(carried, rules=rules) if carried else NOBODY
     if local is None:
         return claimed
     return local if claimed is NOBODY else merged(claimed, local)

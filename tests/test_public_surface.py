@@ -16,6 +16,7 @@ import pytest
 import otel_costattr
 
 NAMES = [
+    "BudgetGuard",
     "CostSpanExporter",
     "CostSpanProcessor",
     "CostattrError",
