@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from otel_costattr.guard import BudgetGuard
     from otel_costattr.pricing import PriceBook, price, shipped_book
     from otel_costattr.processor import CostSpanExporter, CostSpanProcessor
+    from otel_costattr.recording import record_cost
 
 __all__ = [
     "BudgetGuard",
@@ -30,6 +31,7 @@ __all__ = [
     "assess_all",
     "attribution",
     "price",
+    "record_cost",
     "shipped_book",
 ]
 
@@ -41,6 +43,7 @@ _LATER: Final = {
     "assess": "otel_costattr.assess",
     "assess_all": "otel_costattr.assess",
     "price": "otel_costattr.pricing",
+    "record_cost": "otel_costattr.recording",
     "shipped_book": "otel_costattr.pricing",
 }
 """Names that are imported when they are first used: an application that only says who owns its

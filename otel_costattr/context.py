@@ -164,6 +164,11 @@ class Attribution:
         self._owner = owner
         self._propagate = propagate
 
+    @property
+    def owner(self) -> Owner:
+        """Whom it puts in place."""
+        return self._owner
+
     def __enter__(self) -> Self:
         outer = _local_owner(None)
         context = set_value(OWNER_KEY, self._owner if outer is None else merged(outer, self._owner))

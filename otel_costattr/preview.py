@@ -201,6 +201,13 @@ class Preview:
         self._tally.assessed(assessment.status)
         return attributes_of(assessment)
 
+    def owned(self, span: Span) -> Mapping[str, str]:
+        """Return the owner of a cost that is no call, with people as the rules say."""
+        owner = owner_of(span, rules=self._rules)
+        if owner.refused:
+            self._tally.claims(owner.refused, 0)
+        return owner_attributes(owner)
+
     def _climb(self, above: SpanKey | None) -> None:
         """Pass a call on to wrappers that had ended before anybody read it."""
         while above is not None and (ended := self.wrappers.take(above)) is not None:

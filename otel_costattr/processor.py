@@ -19,9 +19,10 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.util.types import AttributeValue as SdkValue
 
-from otel_costattr.attribution.names import PREFIX
+from otel_costattr.attribution.names import PREFIX, SOURCE_ATTRIBUTE, target_of
 from otel_costattr.attribution.rules import DEFAULT_RULES, OwnerRules
 from otel_costattr.context import OWNER_KEY
+from otel_costattr.costs import NAME as COST_NAME
 from otel_costattr.guest import Captures, Guard, Statistics, Tally, override
 from otel_costattr.model import EMPTY, NO_ATTRIBUTES, Attributes, AttributeValue, Event, Owner, Span
 from otel_costattr.preview import Captured, LateAttributes, Preview, Resolver
@@ -98,7 +99,7 @@ class CostSpanProcessor(SpanProcessor):
                 context = get_current() if parent_context is None else parent_context
                 local = cast("Owner | None", context.get(OWNER_KEY))
                 carried = cast("Mapping[str, object] | None", context.get(_BAGGAGE_KEY))
-                if local is not None or carried:
+                if (local is not None or carried) and span.name != COST_NAME:
                     self._capture(span, (local, carried))
         except Exception as error:  # noqa: BLE001 - the guard, spelt out: every span passes here
             self._tally.failed("on_start", error)
@@ -150,7 +151,9 @@ class CostSpanProcessor(SpanProcessor):
         if context is None or context.trace_flags.sampled:
             return
         captured = self._captures.take(_key(span))
-        if looks_like_genai(_scope_name(span), span.name, _plain(span.attributes)):
+        if span.name == COST_NAME or looks_like_genai(
+            _scope_name(span), span.name, _plain(span.attributes)
+        ):
             log.write(span, self._resolver.attributes(captured) if captured is not None else EMPTY)
 
     def _capture(self, span: LiveSpan, captured: Captured) -> None:
@@ -227,7 +230,7 @@ class _Pricer:
         """Return a copy with owner and cost, or the span itself if it is no GenAI span."""
         attributes = _plain(span.attributes)
         if not looks_like_genai(_scope_name(span), span.name, attributes):
-            return self._passed(span)
+            return self._cost(span, attributes)
         self._preview.expect(_above(span))
         whole = self._whole(span, attributes)
         return _copy(span, lambda: whole)
@@ -242,7 +245,7 @@ class _Pricer:
         captured = captures.take(_key(span)) if captures.kept else None
         attributes = _plain(span.attributes)
         if not looks_like_genai(scope, span.name, attributes):
-            return self._passed(span)
+            return self._cost(span, attributes)
 
         def whole() -> Attributes:
             with self._guard:
@@ -252,6 +255,14 @@ class _Pricer:
 
         self._preview.expect(_above(span))
         return _copy(span, whole)
+
+    def _cost(self, span: ReadableSpan, attributes: Attributes) -> ReadableSpan:
+        """Return a cost with its owner's people protected; any other span as it is."""
+        if span.name != COST_NAME:
+            return self._passed(span)
+        kept = {n: v for n, v in attributes.items() if not target_of(n) and n != SOURCE_ATTRIBUTE}
+        owned = {**kept, **self._preview.owned(self._span(span, attributes))}
+        return _copy(span, lambda: owned)
 
     def _passed(self, span: ReadableSpan) -> ReadableSpan:
         if self._preview.wrappers.kept:

@@ -17,6 +17,10 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "no_price_at_time": "The price book has this model, but no price at the call's start.",
         "no_rate": "The entry has no rate for a unit that was used.",
         "ambiguous_model": "Several entries claim this name; none is chosen.",
+        "unknown_metric": "The price book has no rate for this source and metric.",
+        "no_quantity": "Nothing says how much of the metric was used.",
+        "no_amount": "The cost names neither an amount nor source, metric and quantity.",
+        "bad_amount": "The amount is no number of less than 1e12 USD.",
         # estimated
         "cache_rate_assumed": "No cache rate is published; cached tokens cost the input rate.",
         "cache_ttl_assumed": "The length of a cache write is unknown; the 5 minute rate is used.",

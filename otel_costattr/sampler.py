@@ -19,6 +19,8 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanKind, TraceState
 
 from otel_costattr.attribution.names import TAG_PREFIX
 from otel_costattr.attribution.rules import DEFAULT_RULES, OwnerRules
+from otel_costattr.costs import NAME as COST_NAME
+from otel_costattr.costs import names as cost_names
 from otel_costattr.errors import BadSettings
 from otel_costattr.guest import override
 from otel_costattr.model import Attributes
@@ -81,9 +83,10 @@ class CostSampler(Sampler):
         return f"CostSampler{{{self._inner.get_description()}}}"
 
     def _is_call(self, name: str, attributes: Attributes) -> bool:
-        return looks_like_genai("", name, attributes) or any(
-            fnmatchcase(name, pattern) for pattern in self._names
-        )
+        return name == COST_NAME or looks_like_genai("", name, attributes) or self._is_named(name)
+
+    def _is_named(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self._names)
 
 
 class CallLog:
@@ -114,6 +117,7 @@ class CallLog:
                 *(name for dialect in DIALECTS for name in dialect.keys),
                 *(name for dialect in DIALECTS for name, _ in dialect.objects),
                 *rules.known,
+                *cost_names.ALL,
             }
             - _ANSWERS
         )
@@ -140,7 +144,7 @@ class CallLog:
             observed_timestamp=span.end_time,
             context=trace.set_span_in_context(NonRecordingSpan(context)) if context else None,
             attributes={**attributes, **owner},
-            event_name=INFERENCE_DETAILS,
+            event_name=COST_NAME if span.name == COST_NAME else INFERENCE_DETAILS,
         )
 
     def _keeps(self, name: str, value: object) -> bool:

@@ -28,6 +28,7 @@ NAMES = [
     "assess_all",
     "attribution",
     "price",
+    "record_cost",
     "shipped_book",
 ]
 ATTRIBUTION = [

@@ -253,7 +253,13 @@ def _amount(count: int, rate: str | None) -> str | None:
 def _formula(line: Mapping[str, Any], units: list[PricedUnit]) -> str:
     if line["amount_usd"] is None:
         return f"no amount: {line['status']}"
-    if not units and line["description"]:
+    if line["entry"] == "allocation" and not units and line["description"]:
         return f"{line['description']} = {line['amount_usd']} USD"
+    metric = line["cost_metric"]
+    if metric and metric in line["rates"] and line["entry"] != "allocation":
+        rate = line["rates"][metric]
+        return f"{line['cost_quantity']} {metric} x {rate} = {line['amount_usd']} USD"
+    if line["entry"] == "cost" or line["cost_type"] or line["cost_source"]:
+        return f"{line['amount_usd']} USD, {line['price_rule'] or 'as booked'}"
     terms = " + ".join(f"{one.quantity} x {one.rate}" for one in units if one.rate is not None)
     return f"{terms or '0'} = {line['amount_usd']} USD"

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from otel_costattr.errors import BadInput, RetryableError, StoreError
+from otel_costattr.pricing import shipped_book
 from otel_costattr_collector import answers
 from otel_costattr_collector.access.errors import AccessError, Unauthenticated
 from otel_costattr_collector.access.gate import ANONYMOUS, Gate, Principal
@@ -20,6 +21,10 @@ from otel_costattr_collector.analytics.investigations import investigations_rout
 from otel_costattr_collector.analytics.router import FAILURES, NotThere, questions_router
 from otel_costattr_collector.answers import Explanation, Failure, Health
 from otel_costattr_collector.bookings import Bookings
+from otel_costattr_collector.costs.book import CostBook
+from otel_costattr_collector.costs.ids import CostIds, in_ledger
+from otel_costattr_collector.costs.lines import CostLines
+from otel_costattr_collector.costs.router import costs_router
 from otel_costattr_collector.margins.router import margins_router
 from otel_costattr_collector.outcomes import Conflict, OutcomeBook, Outcomes, Taken
 from otel_costattr_collector.revenue.router import revenue_router
@@ -34,6 +39,7 @@ def create_api(
     ready: Callable[[], str] = lambda: "",
     gate: Gate | None = None,
     bookings: Bookings | None = None,
+    costs: CostBook | None = None,
 ) -> FastAPI:
     """Make the application that answers on the API port.
 
@@ -43,6 +49,7 @@ def create_api(
         gate: Knows who may read; None lets everybody read everything, for tests. A key with a
             tenant reads the lines of that tenant only.
         bookings: Books what is no telemetry; None books straight into the store, for tests.
+        costs: Takes posted costs; None takes them at shipped prices, for tests.
     """
     api = FastAPI(
         title="otel-costattr",
@@ -54,14 +61,20 @@ def create_api(
     reader = Depends(_reader(gate))
     api.include_router(questions_router(store, reader))
     api.include_router(investigations_router(store, reader))
+    sender = Depends(_sender(gate))
     api.include_router(amendments_router(store, api.state.bookings, gate))
-    _add_outcomes(api, store, Depends(_sender(gate)))
+    _add_outcomes(api, store, sender)
     api.include_router(margins_router(store, reader))
-    api.include_router(revenue_router(store, Depends(_sender(gate))))
+    api.include_router(revenue_router(store, sender))
+    api.include_router(costs_router(costs or _cost_book(store, api.state.bookings), sender))
     api.include_router(allocation_router(store, api.state.bookings, gate))
     _add_answers(api, store, reader)
     _add_failures(api)
     return api
+
+
+def _cost_book(store: Store, bookings: Bookings) -> CostBook:
+    return CostBook(bookings, CostIds(in_ledger(store)), CostLines(shipped_book()))
 
 
 def _add_health(api: FastAPI, store: Store, ready: Callable[[], str]) -> None:

@@ -25,6 +25,7 @@ class Metrics:
         points_left_out: Token points that the check of coverage had no room or no day for.
         resent: Spans that had been taken before.
         assessed: Spans that were assessed, by status.
+        costs: Costs in spans and log records, by outcome (booked, duplicate, conflict).
         late: Spans that change a call that was counted before, by kind.
         lines: Ledger lines that were inserted.
         inserts: Inserts by outcome.
@@ -101,6 +102,12 @@ class Metrics:
             "costattr_assessed",
             "Spans that were assessed, by status.",
             ["status"],
+            registry=self.registry,
+        )
+        self.costs = Counter(
+            "costattr_costs",
+            "Costs that are no model call, in spans and log records, by outcome.",
+            ["outcome"],
             registry=self.registry,
         )
         self.late = Counter(

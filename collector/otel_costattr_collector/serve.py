@@ -14,7 +14,6 @@ from grpc.aio import Server as GrpcServer
 
 from otel_costattr.cli.price import book_of
 from otel_costattr.errors import BadSettings, RetryableError
-from otel_costattr.usage import is_genai
 
 from . import heap
 from .access import KEYS_FILE, Gate, refuse_open_binding
@@ -26,6 +25,7 @@ from .audit.router import audit_router
 from .bookings import Bookings
 from .codec import Decoder, Limits
 from .codec.projection import Projection
+from .costs.setup import cost_rules, open_costs
 from .events import EventDoor, EventIds
 from .events.door import events_route, events_router
 from .events.ids import in_ledger
@@ -118,7 +118,8 @@ class Service:
         self._gate: Final = open_gate(settings)
         self._rules: Final = owner_rules(settings)
         self._book: Final = book_of([str(path) for path in settings.price_overlay])
-        self._projection: Final = Projection(self._rules)
+        self._cost_rules: Final = cost_rules(settings)
+        self._projection: Final = Projection(self._rules, also=self._cost_rules.attributes)
         self.metrics: Final = Metrics()
         self.store: Final = open_store(settings)
         self._audits: Final = open_audits(
@@ -136,7 +137,21 @@ class Service:
             state=self._not_ready,
         )
         self.bookings: Final = Bookings(self.store, write=self._write)
-        api = create_api(self.store, ready=self._not_ready, gate=self._gate, bookings=self.bookings)
+        self._costs: Final = open_costs(
+            self._book,
+            self.store,
+            self.bookings,
+            owners=self._rules,
+            projection=self._projection,
+            rules=self._cost_rules,
+        )
+        api = create_api(
+            self.store,
+            ready=self._not_ready,
+            gate=self._gate,
+            bookings=self.bookings,
+            costs=self._costs.book,
+        )
         api.include_router(audit_router(self._audits, self._gate))
         retention = Retention(store=self.store, max_age_days=settings.max_age_days)
         api.include_router(retention_router(retention, self._gate))
@@ -188,6 +203,7 @@ class Service:
             self.metrics,
             book=self._book,
             rules=self._rules,
+            cost_lines=self._costs.lines,
         )
         self._ingest.pipeline.start()
         self._doors = self._open_doors(self._ingest)
@@ -253,11 +269,14 @@ class Service:
 
     def _open_doors(self, ingest: Ingest) -> Doors:
         settings = self._settings
+        self._costs.learn(ingest.costs)
         receiver = Receiver(
             decoder=Decoder(
-                wanted=is_genai, limits=_limits(settings), reducer=self._projection.reducer
+                wanted=self._costs.wanted,
+                limits=_limits(settings),
+                reducer=self._projection.reducer,
             ),
-            keep=ingest.pipeline.submit,
+            keep=self._costs.submit_before(ingest.pipeline.submit, self.metrics),
             gate=self._gate,
             metrics=self.metrics,
             max_body_bytes=settings.max_body_bytes,

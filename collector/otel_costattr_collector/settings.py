@@ -141,6 +141,10 @@ class Settings(BaseModel):
         default="refuse",
         description="What happens to owners that look like e-mail addresses.",
     )
+    cost_rules: Path | None = Field(
+        default=None,
+        description="TOML file of rules that find costs in spans of tools and databases.",
+    )
     max_body_bytes: Count = Field(
         default=16 * _MIB, description="Largest request body as received, in bytes."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Final
@@ -29,6 +30,12 @@ class Period:
         return (self.from_ns is None or self.from_ns <= at_ns) and (
             self.to_ns is None or at_ns < self.to_ns
         )
+
+    def overlaps(self, other: Period) -> bool:
+        """Tell whether some instant lies inside both."""
+        starts_before = other.to_ns is None or self.from_ns is None or self.from_ns < other.to_ns
+        ends_after = self.to_ns is None or other.from_ns is None or other.from_ns < self.to_ns
+        return starts_before and ends_after
 
 
 ALWAYS: Final = Period()
@@ -129,6 +136,35 @@ class Credit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRate:
+    """What something that is no model costs.
+
+    Attributes:
+        source: Who charges it, such as `elevenlabs`, lower case.
+        metric: What is counted, such as `characters`, lower case.
+        rate_usd: USD for `per` of it.
+        per: How much of it the rate buys.
+        period: When it holds.
+        origin: The overlay that says so.
+    """
+
+    source: str
+    metric: str
+    rate_usd: Decimal
+    per: int = 1
+    period: Period = ALWAYS
+    origin: str = ""
+
+    @property
+    def entry(self) -> str:
+        """How the ledger names it: `source/metric`, with `@` and the start where it has one."""
+        if self.period.from_ns is None:
+            return f"{self.source}/{self.metric}"
+        day = datetime.fromtimestamp(self.period.from_ns // 10**9, tz=UTC).date()
+        return f"{self.source}/{self.metric}@{day.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """Everything that overlays add to a book.
 
@@ -137,6 +173,7 @@ class Contract:
         fixed: Later ones win, unit by unit.
         capacities: Provisioned capacity.
         credits: Granted amounts.
+        metrics: Rates of what is no model.
         models: Provider to spelling to model, of own models.
         entries: Provider and model to the prices of own models.
         aliases: Provider and spelling to whose model, and which.
@@ -150,6 +187,7 @@ class Contract:
     fixed: tuple[FixedRates, ...] = ()
     capacities: tuple[Capacity, ...] = ()
     credits: tuple[Credit, ...] = ()
+    metrics: tuple[MetricRate, ...] = ()
     models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     entries: Mapping[tuple[str, str], tuple[Entry, ...]] = field(default_factory=dict)
     aliases: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from otel_costattr.errors import BadPriceBook
 from otel_costattr.model import UNITS, Unit
-from otel_costattr.pricing.contract import Capacity, Contract, Credit, Discount, FixedRates, Period
+from otel_costattr.pricing.contract import (
+    Capacity,
+    Contract,
+    Credit,
+    Discount,
+    FixedRates,
+    MetricRate,
+    Period,
+)
 from otel_costattr.pricing.entries import Entry, Rate, Rates
 from otel_costattr.pricing.exact import EXACT
 from otel_costattr.pricing.matching import Asked, match
@@ -29,6 +37,8 @@ if TYPE_CHECKING:
     from otel_costattr.pricing.book import PriceBook
 
 Table = Mapping[str, Any]
+MAX_PER: Final = 10**9
+"""No rate buys more of a metric at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +321,28 @@ def _add_credit(desk: _Desk, table: Table) -> Contract:
     return dataclasses.replace(desk.contract, credits=(*desk.contract.credits, credit))
 
 
+def _add_metric(desk: _Desk, table: Table) -> Contract:
+    source, metric = (str(table[key]).strip().lower() for key in ("source", "metric"))
+    per = table.get("per", 1)
+    if type(per) is not int or not 1 <= per <= MAX_PER or not source or not metric:
+        raise BadPriceBook(f"{desk.where}: write source, metric and, as a whole number, per")
+    rate = MetricRate(
+        source=source,
+        metric=metric,
+        rate_usd=EXACT.multiply(
+            usd(f"{desk.where}: rate", table["rate"]), desk.overlay.usd_per_unit
+        ),
+        per=per,
+        period=desk.period(table),
+        origin=desk.overlay.name,
+    )
+    for other in desk.contract.metrics:
+        same = (other.source, other.metric, other.origin) == (source, metric, rate.origin)
+        if same and other.period.overlaps(rate.period):
+            raise BadPriceBook(f"{desk.where}: overlaps {other.entry}; end the earlier rate first")
+    return dataclasses.replace(desk.contract, metrics=(*desk.contract.metrics, rate))
+
+
 _ADD: Final[Mapping[str, Callable[[_Desk, Table], Contract]]] = {
     "model": _add_model,
     "provider": _add_provider,
@@ -319,6 +351,7 @@ _ADD: Final[Mapping[str, Callable[[_Desk, Table], Contract]]] = {
     "discount": _add_discount,
     "capacity": _add_capacity,
     "credit": _add_credit,
+    "metric": _add_metric,
 }
 """Kind of table to what it adds, in the order in which the kinds are laid."""
 
@@ -333,5 +366,6 @@ _KEYS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "discount": (("provider", "model", "percent", "units", "from", "to"), ("provider", "percent")),
     "capacity": (("provider", "names", "host", "from", "to"), ("provider",)),
     "credit": (("provider", "amount", "from", "to", "note"), ("provider", "amount")),
+    "metric": (("source", "metric", "rate", "per", "from", "to"), ("source", "metric", "rate")),
 }
 """Kind of table to the keys that it may have and those that it must have."""

@@ -24,6 +24,7 @@ from otel_costattr.attribution.names import (
     TAG_PREFIX,
 )
 from otel_costattr.attribution.values import MAX_VALUE_CHARACTERS
+from otel_costattr.costs import names as cost_names
 from otel_costattr.model import AttributeValue
 from otel_costattr.usage.dialects import DIALECTS
 from otel_costattr.usage.dialects.openinference import digest
@@ -41,6 +42,9 @@ _ALSO_READ: Final = (
     "duration_ms",
     "event.kind",
     "event.name",
+    *cost_names.TEXTS,
+    cost_names.AMOUNT,
+    cost_names.QUANTITY,
     "langsmith.metadata.ls_provider",
     "litellm.call_id",
     "llm.request.type",
@@ -103,6 +107,7 @@ class Projection:
 
     Args:
         rules: The operator's rules for owners; what they read is kept too.
+        also: Further names that are kept, such as those that rules for costs read.
 
     Attributes:
         reducer: Gives what reduces the value of an attribute, None if all of it is dropped.
@@ -110,10 +115,13 @@ class Projection:
 
     __slots__ = ("_identities", "_reducers", "reducer")
 
-    def __init__(self, rules: OwnerRules = DEFAULT_RULES) -> None:
+    def __init__(
+        self, rules: OwnerRules = DEFAULT_RULES, *, also: frozenset[str] = frozenset()
+    ) -> None:
         plain = {
             *(name for dialect in DIALECTS for name in dialect.keys),
             *_ALSO_READ,
+            *also,
             *rules.known,
             *ENTITY_IDS.values(),
             *(name for rule in rules.rules for name in rule.when),
@@ -127,6 +135,7 @@ class Projection:
                 **{name: _owner(meant, rules.identities) for name, meant in _meanings(rules)},
                 **dict.fromkeys(_OBJECTS, _usage_object(rules.identities)),
                 "output.value": _output,
+                cost_names.DESCRIPTION: _owner("description", rules.identities),
             }
         )
         self._identities: Final = rules.identities

@@ -59,11 +59,18 @@ def _spans(path: Path, span_id: str, overlays: list[str]) -> str:
     return "\n\n".join(wanted)
 
 
+def _what(line: Mapping[str, Any]) -> str:
+    if line["entry"] in {"cost", "allocation", "true_up"}:
+        said = (line["cost_source"], line["cost_type"], line["description"])
+        return " ".join(word for word in said if word) or "cost"
+    return f"{line['provider'] or 'no provider'} {line['model'] or 'no model'}"
+
+
 def _line(found: Mapping[str, Any]) -> Iterator[str]:
     line = found["line"]
     amount = "no price" if found["amount_usd"] is None else f"{found['amount_usd']} USD"
     yield f"line {found['line_id']}, {line['event_ns']}: {amount} ({found['status']})"
-    yield f"{line['provider'] or 'no provider'} {line['model'] or 'no model'}: {found['formula']}"
+    yield f"{_what(line)}: {found['formula']}"
     for unit in found["units"]:
         source = f"  from {unit['source']}" if unit["source"] else ""
         rate = "no rate" if unit["rate"] is None else f"x {unit['rate']} = {unit['amount']}"

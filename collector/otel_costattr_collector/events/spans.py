@@ -22,12 +22,12 @@ _TOTALS: Final[tuple[tuple[str, str, Literal["input_tokens", "output_tokens"]], 
 )
 
 
-def key_of(event_id: str, key_tenant: str, identities: Identities) -> str:
+def key_of(event_id: str, key_tenant: str, identities: Identities, *, kind: str = "event") -> str:
     """Name an event as the ledger does: `event:ID`, or `event@TENANT:ID` for a tenant's key."""
     if not key_tenant:
-        return f"event:{event_id}"
+        return f"{kind}:{event_id}"
     stored = identities.protect("tenant", key_tenant)[0] or key_tenant
-    return f"event@{quote(stored, safe='')}:{event_id}"
+    return f"{kind}@{quote(stored, safe='')}:{event_id}"
 
 
 def span_of(

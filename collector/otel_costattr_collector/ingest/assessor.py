@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from otel_costattr.assess import conclude
@@ -15,6 +15,7 @@ from otel_costattr.pricing import PriceBook
 
 from .. import ledger
 from ..allocation.splits import with_splits
+from ..costs.lines import CostLines
 from ..metrics import Metrics
 from .components import components
 from .memory import Memory
@@ -31,6 +32,7 @@ class Assessor:
         metrics: Where verdicts are counted.
         memory: Calls that counted before.
         rules: How owners are found.
+        costs: Reads what is no model call; None to leave it out.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class Assessor:
         metrics: Metrics,
         memory: Memory,
         rules: OwnerRules = DEFAULT_RULES,
+        costs: CostLines | None = None,
     ) -> None:
         self._book: Final = book
         self._metrics: Final = metrics
         self._memory: Final = memory
         self._rules: Final = rules
+        self._costs: Final = costs
 
     def lines(self, settled: Sequence[Pending]) -> Sequence[ledger.Line]:
         """Return the ledger lines of spans that settled together."""
@@ -65,7 +69,17 @@ class Assessor:
             )
         ]
         self._count(assessments, [v for decided in verdicts.values() for v in decided])
-        return with_splits(ledger.lines_of_all(assessments))
+        lines = (*ledger.lines_of_all(assessments), *self._cost_lines(settled))
+        return with_splits(lines)
+
+    def _cost_lines(self, settled: Sequence[Pending]) -> Iterator[ledger.Line]:
+        if self._costs is None:
+            return
+        for item in settled:
+            if not item.resent and (item.call is None or item.call.role != "call"):
+                for line in self._costs.of_span(item.span, key_tenant=item.key_tenant):
+                    self._metrics.costs.labels("booked").inc()
+                    yield line
 
     def _count(self, assessments: Sequence[Assessment], verdicts: Sequence[Verdict]) -> None:
         for status, count in Counter(found.status for found in assessments).items():

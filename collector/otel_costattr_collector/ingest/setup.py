@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from otel_costattr.attribution import DEFAULT_RULES, OwnerRules
-from otel_costattr.model import Span
+from otel_costattr.costs import is_cost
+from otel_costattr.model import ModelCall, Span
 from otel_costattr.pricing import PriceBook, shipped_book
 from otel_costattr.usage import read
 
+from ..costs.lines import CostLines
 from ..journal import Journal
 from ..metrics import Metrics
 from ..patience import patiently
@@ -47,12 +49,14 @@ class Ingest:
         journal: Keeps them.
         marker: Tells the next start how this run ended.
         events: Posted events of the last run that are on their way to the ledger.
+        costs: Costs of the last run that are, each with the tenant of its sender's key.
     """
 
     pipeline: Pipeline
     journal: Journal
     marker: Marker
     events: tuple[Span, ...] = ()
+    costs: tuple[tuple[Span, str], ...] = ()
 
     def close(self) -> None:
         """Close the journal and note that the run ended well."""
@@ -67,6 +71,7 @@ def open_ingest(
     *,
     book: PriceBook,
     rules: OwnerRules,
+    cost_lines: CostLines | None = None,
 ) -> Ingest:
     """Finish what the last run had frozen, bring the tables up to date, and return the path.
 
@@ -76,6 +81,7 @@ def open_ingest(
         metrics: Where everything is counted.
         book: Prices.
         rules: How owners are found.
+        cost_lines: Prices costs that are no call; None leaves them out.
 
     Raises:
         StoreError: The tables cannot be brought up to date.
@@ -105,6 +111,12 @@ def open_ingest(
         for span in waiting.record.spans
         if span.signal == "event"
     )
+    costs = tuple(
+        (span, waiting.record.key_tenant)
+        for waiting in journal.state.waiting.values()
+        for span in waiting.record.spans
+        if is_cost(span)
+    )
     pipeline = build_pipeline(
         settings,
         store=store,
@@ -115,8 +127,9 @@ def open_ingest(
         memory=memory,
         book=book,
         rules=rules,
+        cost_lines=cost_lines,
     )
-    return Ingest(pipeline=pipeline, journal=journal, marker=marker, events=events)
+    return Ingest(pipeline=pipeline, journal=journal, marker=marker, events=events, costs=costs)
 
 
 def finish_last_run(
@@ -173,6 +186,7 @@ def build_pipeline(
     memory: Memory,
     book: PriceBook | None = None,
     rules: OwnerRules = DEFAULT_RULES,
+    cost_lines: CostLines | None = None,
 ) -> Pipeline:
     """Put the path together over a journal, with what it still holds on its way.
 
@@ -186,15 +200,22 @@ def build_pipeline(
         memory: Calls that were counted before.
         book: Prices; None for the shipped ones.
         rules: How owners are found.
+        cost_lines: Prices costs that are no call; None leaves them out.
     """
     freezer = Freezer(
         journal=journal,
         settling=Settling(
             settle_ns=round(settings.settle_seconds * _NS),
             wrapper_settle_ns=round(settings.wrapper_settle_seconds * _NS),
-            read=read,
+            read=_read,
         ),
-        assessor=Assessor(book=book or shipped_book(), metrics=metrics, memory=memory, rules=rules),
+        assessor=Assessor(
+            book=book or shipped_book(),
+            metrics=metrics,
+            memory=memory,
+            rules=rules,
+            costs=cost_lines,
+        ),
         parked=parked,
         clock=time.time_ns,
     )
@@ -225,6 +246,11 @@ def build_pipeline(
     for name, (description, attribute) in watched.items():
         metrics.watch(name, description, _reader(pipeline, attribute))
     return pipeline
+
+
+def _read(span: Span) -> ModelCall | None:
+    """Read what a span says of a call; one that says it is a cost says nothing of a call."""
+    return None if is_cost(span) else read(span)
 
 
 def _reader(pipeline: Pipeline, attribute: str) -> Callable[[], float]:

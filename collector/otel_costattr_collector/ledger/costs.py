@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Final, Literal
 
 from otel_costattr.errors import BadInput
-from otel_costattr.model import NOBODY, Assessment, ModelCall, Owner, Price, Span
+from otel_costattr.model import EMPTY, NOBODY, Assessment, ModelCall, Owner, Price, Span
 from otel_costattr_collector.ledger.columns import Line, line_of
 from otel_costattr_collector.ledger.draft import NO_COST, Cost, Draft
 from otel_costattr_collector.ledger.money import MAX_USD, UNKNOWN, Amounts, pico
@@ -42,6 +43,8 @@ class CostLine:
         amends: Line that it moves or corrects, or `''`.
         cause: Why, or `''`.
         run_id: The run that booked it, or `''`.
+        span: The span that told of it; None where none did.
+        provenance: What else is known of where it came from.
     """
 
     entry: Entry
@@ -61,6 +64,8 @@ class CostLine:
     amends: str = ""
     cause: str = ""
     run_id: str = ""
+    span: Span | None = None
+    provenance: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
 
 def line_of_cost(cost: CostLine) -> Line:
@@ -72,10 +77,18 @@ def line_of_cost(cost: CostLine) -> Line:
     Raises:
         BadInput: The amount is no number or not below 1e12 USD.
     """
-    span = Span(trace_id=cost.trace_id, span_id="", start_ns=cost.event_ns, end_ns=cost.event_ns)
+    span = cost.span or Span(
+        trace_id=cost.trace_id, span_id="", start_ns=cost.event_ns, end_ns=cost.event_ns
+    )
     call = ModelCall(provider=cost.provider, request_model=cost.model)
     assessment = Assessment(
-        span=span, call=call, prices=(), owner=cost.owner, status=cost.status, reasons=cost.reasons
+        span=span,
+        call=call,
+        prices=(),
+        owner=cost.owner,
+        status=cost.status,
+        reasons=cost.reasons,
+        provenance=cost.provenance,
     )
     return line_of(
         Draft(

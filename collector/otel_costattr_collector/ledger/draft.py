@@ -23,6 +23,7 @@ class Cost(NamedTuple):
         quantity: How much of the metric; None where nothing is counted.
         description: What it was for, in words.
         pool: Name of the shared cost that it belongs to, or `''` for a direct one.
+        rate: USD and how much of the metric they buy, such as `0.00018/1`, or `''`.
     """
 
     type: str = ""
@@ -31,6 +32,7 @@ class Cost(NamedTuple):
     quantity: Decimal | None = None
     description: str = ""
     pool: str = ""
+    rate: str = ""
 
 
 NO_COST: Final = Cost()
@@ -98,6 +100,8 @@ class Draft(NamedTuple):
     def duration_ns(self) -> int | None:
         """How long it took; None where nobody measured it."""
         span = self.span
+        if self.entry != "call":
+            return None
         duration = span.end_ns - span.start_ns
         if duration == 0 and span.signal != "span":
             return None
@@ -137,6 +141,8 @@ class Draft(NamedTuple):
     @property
     def rates(self) -> Mapping[str, str]:
         """Unit to the rate that was applied, `USD/units`."""
+        if self.cost.rate:
+            return {self.cost.metric: self.cost.rate}
         return rates_of(self.price)
 
 
