@@ -35,7 +35,8 @@ MAX_OPEN_SPANS: Final = 10_000
 # Where baggage is kept, asked of the API once: its own look-up costs more than all of ours.
 _BAGGAGE_KEY: Final = next(iter(baggage.set_baggage("key", "", Context())))
 
-_NEVER_GENAI: Final = frozenset({SpanKind.SERVER, SpanKind.PRODUCER, SpanKind.CONSUMER})
+# A tuple: the hash of a member of an enumeration takes longer than all comparisons.
+_NEVER_GENAI: Final = (SpanKind.SERVER, SpanKind.PRODUCER, SpanKind.CONSUMER)
 _OTHER_SCOPES: Final = frozenset(
     f"opentelemetry.instrumentation.{name}"
     for name in (
@@ -100,7 +101,10 @@ class CostSpanProcessor(SpanProcessor):
                 local = cast("Owner | None", context.get(OWNER_KEY))
                 carried = cast("Mapping[str, object] | None", context.get(_BAGGAGE_KEY))
                 if (local is not None or carried) and span.name != COST_NAME:
-                    self._capture(span, (local, carried))
+                    if self._inner is not None:
+                        self._captures.put(_key(span), (local, carried))
+                    else:
+                        span.set_attributes(self._resolver.attributes((local, carried)))
         except Exception as error:  # noqa: BLE001 - the guard, spelt out: every span passes here
             self._tally.failed("on_start", error)
         if self._inner is not None:
@@ -155,12 +159,6 @@ class CostSpanProcessor(SpanProcessor):
             _scope_name(span), span.name, _plain(span.attributes)
         ):
             log.write(span, self._resolver.attributes(captured) if captured is not None else EMPTY)
-
-    def _capture(self, span: LiveSpan, captured: Captured) -> None:
-        if self._inner is None:
-            span.set_attributes(self._resolver.attributes(captured))
-        else:
-            self._captures.put(_key(span), captured)
 
 
 class CostSpanExporter(SpanExporter):
@@ -241,7 +239,7 @@ class _Pricer:
         """Return a copy that works out owner and cost when its attributes are first read."""
         scope = _scope_name(span)
         if scope in _OTHER_SCOPES:
-            return self._passed(span)
+            return self._passed(span) if self._preview.wrappers.kept else span
         captured = captures.take(_key(span)) if captures.kept else None
         attributes = _plain(span.attributes)
         if not looks_like_genai(scope, span.name, attributes):
@@ -259,16 +257,15 @@ class _Pricer:
     def _cost(self, span: ReadableSpan, attributes: Attributes) -> ReadableSpan:
         """Return a cost with its owner's people protected; any other span as it is."""
         if span.name != COST_NAME:
-            return self._passed(span)
+            return self._passed(span) if self._preview.wrappers.kept else span
         kept = {n: v for n, v in attributes.items() if not target_of(n) and n != SOURCE_ATTRIBUTE}
         owned = {**kept, **self._preview.owned(self._span(span, attributes))}
         return _copy(span, lambda: owned)
 
     def _passed(self, span: ReadableSpan) -> ReadableSpan:
-        if self._preview.wrappers.kept:
-            key = _key(span)
-            if key in self._preview.wrappers.kept:
-                self._preview.passed(self._span(span, NO_ATTRIBUTES), key, _above(span))
+        key = _key(span)
+        if key in self._preview.wrappers.kept:
+            self._preview.passed(self._span(span, NO_ATTRIBUTES), key, _above(span))
         return span
 
     def _whole(
@@ -323,12 +320,10 @@ class _Copyable(Protocol):
 
 def _plain(attributes: Mapping[str, SdkValue] | None) -> dict[str, AttributeValue]:
     """Copy attributes; through `copy`, since reading the SDK's one by one takes a lock each."""
-    if not attributes:
-        return {}
     try:
         return cast("_Copyable", attributes).copy()
-    except AttributeError:  # a mapping that somebody else made
-        return dict(cast("Attributes", attributes))
+    except AttributeError:  # none, or a mapping that somebody else made
+        return dict(cast("Attributes", attributes or {}))
 
 
 def _events(span: ReadableSpan) -> tuple[Event, ...]:
@@ -344,8 +339,9 @@ def _scope_name(span: ReadableSpan) -> str:
 
 
 def _key(span: ReadableSpan) -> tuple[int, int]:
+    # A context is a tuple that begins with both ids; reading them by name takes twice as long.
     context = span.get_span_context()
-    return (context.trace_id, context.span_id) if context is not None else (0, 0)
+    return context[:2] if context is not None else (0, 0)
 
 
 def _above(span: ReadableSpan) -> tuple[int, int] | None:

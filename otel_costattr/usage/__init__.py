@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from otel_costattr.model import Attributes, ModelCall, Span
 from otel_costattr.usage.conventions import SHIPPED, Conventions, Row
-from otel_costattr.usage.dialects import by_scope, dialect_of, is_marked
+from otel_costattr.usage.dialects import MARKERS, by_scope, dialect_of
 from otel_costattr.usage.events import event_provenance, read_event
 from otel_costattr.usage.losses import losses_of
-from otel_costattr.usage.reader import read_with
+from otel_costattr.usage.reader import INFERENCE_DETAILS, read_with
 
 __all__ = [
     "SHIPPED",
@@ -28,7 +28,9 @@ def is_genai(span: Span) -> bool:
 
 def looks_like_genai(scope_name: str, name: str, attributes: Attributes) -> bool:
     """Answer `is_genai` for the parts of a span, before anybody has made one of them."""
-    return by_scope(scope_name) is not None or is_marked(attributes, name)
+    if by_scope(scope_name) is not None or name == INFERENCE_DETAILS:
+        return True
+    return not MARKERS.isdisjoint(attributes)
 
 
 def read(span: Span, *, conventions: Conventions = SHIPPED) -> ModelCall | None:

@@ -87,11 +87,6 @@ def dialect_of(span: Span) -> Dialect | None:
     return by_scope(span.scope_name) or _by_marks(span.attributes, span.name)
 
 
-def is_marked(attributes: Attributes, name: str) -> bool:
-    """Tell whether a span of an unknown scope carries an attribute of GenAI telemetry."""
-    return not MARKERS.isdisjoint(attributes) or name == INFERENCE_DETAILS
-
-
 def _claims(dialect: Dialect, scope: str) -> bool:
     return any(
         scope.startswith(pattern[:-1]) if pattern.endswith("*") else scope == pattern
@@ -100,7 +95,7 @@ def _claims(dialect: Dialect, scope: str) -> bool:
 
 
 def _by_marks(attributes: Attributes, name: str) -> Dialect | None:
-    if not is_marked(attributes, name):
+    if MARKERS.isdisjoint(attributes) and name != INFERENCE_DETAILS:
         return None
     for mark, dialect in _BY_MARK:
         if mark in attributes:
