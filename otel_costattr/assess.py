@@ -159,8 +159,7 @@ def attributes_of(assessment: Assessment) -> Mapping[str, str | int | float]:
         main = assessment.prices[0]
         if main.entry:
             found["costattr.price.entry"] = main.entry
-        if main.book:
-            found["costattr.price.book"] = main.book
+        found["costattr.price.book"] = main.book
     return found
 
 

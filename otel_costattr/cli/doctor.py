@@ -147,12 +147,10 @@ def _lacks(assessment: Assessment) -> Iterable[tuple[str, str, str]]:
 def _stake(assessment: Assessment, what: str, book: PriceBook) -> Decimal | None:
     """Answer by how much a call's cost may be off because of one lack, USD."""
     total, call = assessment.total_usd, assessment.call
-    if total is None:
+    usage = call.usage
+    if total is None or usage is None:
         bounds = assessment.prices[0].bounds_usd
         return bounds[1] - bounds[0] if bounds and what in assessment.reasons else None
-    usage = call.usage
-    if usage is None:
-        return None
     others = [
         other.total_usd
         for counts in _alternatives(usage, what)

@@ -64,6 +64,7 @@ USES: Final[tuple[Unit, ...]] = (
 )
 _USE_SET: Final[frozenset[str]] = frozenset(USES)
 _CACHE: Final = frozenset({"cache_read", "cache_write", "cache_write_5m", "cache_write_1h"})
+_WRITTEN: Final = _CACHE - {"cache_read"}
 _USUAL: Final = _CACHE | {"input", "output", "total", "reasoning"}
 """Claims without modalities and uses, which most calls do not have."""
 
@@ -230,7 +231,10 @@ _CACHED_MODALITY: Final[dict[str, Literal["cache_read_audio", "cache_read_image"
 def _cache(claims: Claims, leaf: _Leaves) -> None:
     counts, sources = claims.counts, claims.sources
     if "cache_read" in counts:
-        leaf.put("cache_read", counts["cache_read"], sources["cache_read"])
+        leaf.counts["cache_read"] = counts["cache_read"]
+        leaf.sources["cache_read"] = sources["cache_read"]
+    if _WRITTEN.isdisjoint(counts):
+        return
     split = 0
     for slot in _TTL:
         if slot in counts:
@@ -287,12 +291,13 @@ def _output_side(claims: Claims, leaf: _Leaves) -> None:
     room, source = counts["output"], sources["output"]
     leaf.put("output", room, source)
     for part in _OUTPUT_PARTS:
-        number = counts.get(part)
-        if number is None or number > leaf.counts["output"]:
+        if part not in counts:
             continue
-        if number or part == "reasoning":
+        number = counts[part]
+        if number <= room and (number or part == "reasoning"):
+            room -= number
             leaf.put(part, number, sources[part])
-            leaf.put("output", leaf.counts["output"] - number, f"derived: {source} - parts")
+            leaf.put("output", room, f"derived: {source} - parts")
 
 
 _OUTPUT_MODALITIES: Final[tuple[Literal["output_audio", "output_image"], ...]] = (

@@ -27,30 +27,31 @@ MAX_TEXT: Final = 512
 """Longer names of models, providers and ids are nobody's."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Reading:
     """What has been read of one span so far; a dialect's `refine` may correct it.
 
     Attributes:
         span: The span.
         fields: What its attributes say beside counts.
-        given: The counts that its attributes give.
+        given: The counts that its attributes give, each with the attribute's name.
         claims: Its counts, those of a raw object first.
         role: Call or sum; None for neither.
         version: The emitter's version.
+        cost_source: Where a reported cost stands, if not in an attribute of its own.
     """
 
     span: Span
-    fields: dict[TextField, Found]
+    fields: dict[TextField, AttributeValue]
     given: dict[Slot, Found]
     claims: Claims
     role: Role | None
     version: str
+    cost_source: str = ""
 
     def text(self, name: TextField) -> str:
         """Answer a field as text, `''` where it is absent or no text."""
-        found = self.fields.get(name)
-        return text(found[1]) if found else ""
+        return text(self.fields.get(name))
 
     def text_of(self, attribute: str) -> str:
         """Answer any attribute as text, `''` where it is absent or no text."""
@@ -58,7 +59,9 @@ class Reading:
 
     def put(self, name: TextField, value: AttributeValue, source: str) -> None:
         """Set a field, whatever was there."""
-        self.fields[name] = (source, value)
+        self.fields[name] = value
+        if name == "cost":
+            self.cost_source = source
 
 
 def by_operation(reading: Reading) -> Role | None:
@@ -120,14 +123,7 @@ def text(value: object) -> str:
 def read_with(dialect: Dialect, span: Span, conventions: Conventions) -> ModelCall | None:
     """Read `span` as `dialect` writes; None where it is neither a call nor a sum."""
     fields, given = _fields(dialect, span.attributes)
-    reading = Reading(
-        span=span,
-        fields=fields,
-        given=given,
-        claims=Claims(),
-        role=None,
-        version=span.scope_version,
-    )
+    reading = Reading(span, fields, given, Claims(), None, span.scope_version)
     reading.role = dialect.role(reading)
     if reading.role is None:
         return None
@@ -139,13 +135,13 @@ def read_with(dialect: Dialect, span: Span, conventions: Conventions) -> ModelCa
 
 def _fields(
     dialect: Dialect, attributes: Mapping[str, AttributeValue]
-) -> tuple[dict[TextField, Found], dict[Slot, Found]]:
+) -> tuple[dict[TextField, AttributeValue], dict[Slot, Found]]:
     texts, slots = _plan(dialect, dialect.names.intersection(attributes))
-    fields: dict[TextField, Found] = {}
+    fields: dict[TextField, AttributeValue] = {}
     for name, attribute in texts:
         value = attributes[attribute]
         if value is not None and value != "" and name not in fields:
-            fields[name] = (attribute, value)
+            fields[name] = value
     given: dict[Slot, Found] = {}
     for slot, attribute in slots:
         value = attributes[attribute]
@@ -255,8 +251,7 @@ def _call(
         reasons = ("wrapper_sum", *reasons)
     elif usage is not None and _cut_short(reading, texts, usage):
         reasons = (*reasons, "aborted")
-    cost = reading.fields.get("cost")
-    amount = usd(cost[1]) if cost else None
+    amount = usd(reading.fields["cost"]) if "cost" in reading.fields else None
     made = QuickCall(
         cast("Role", reading.role),
         dialect.name,
@@ -265,7 +260,7 @@ def _call(
         usage,
         others,
         amount,
-        cost[0] if cost and amount is not None else "",
+        "" if amount is None else reading.cost_source or _cost_attribute(dialect, reading),
         reasons,
     )
     return cast("ModelCall", made)
@@ -274,10 +269,16 @@ def _call(
 _BAD: Final = ("bad_usage",)
 
 
-def _texts(fields: Mapping[TextField, Found]) -> dict[str, str]:
+def _cost_attribute(dialect: Dialect, reading: Reading) -> str:
+    attributes = reading.span.attributes
+    texts, _ = _plan(dialect, dialect.names.intersection(attributes))
+    return next(a for name, a in texts if name == "cost" and attributes[a] not in {None, ""})
+
+
+def _texts(fields: Mapping[TextField, AttributeValue]) -> dict[str, str]:
     return {
         name: value.strip()
-        for name, (_, value) in fields.items()
+        for name, value in fields.items()
         if isinstance(value, str) and len(value) <= MAX_TEXT
     }
 
@@ -304,9 +305,6 @@ def _cut_short(reading: Reading, texts: Mapping[str, str], usage: Usage) -> bool
     return ("output" not in claimed and "output_text" not in claimed) or usage.output_total <= 1
 
 
-def truth(found: Found | None) -> bool:
+def truth(value: AttributeValue) -> bool:
     """Read a flag that may be a bool or its name."""
-    if found is None:
-        return False
-    value = found[1]
     return value is True or (isinstance(value, str) and value.lower() == "true")

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from otel_costattr.assess import QuickAssessment, assess, assess_all, attributes_of
-from otel_costattr.model import NOBODY, Assessment, ModelCall, Owner, Span
+from otel_costattr.model import NOBODY, Assessment, Attributes, ModelCall, Owner, Span
 from otel_costattr.pricing import PriceBook, shipped_book
 from otel_costattr.testing import chat_span
 
@@ -141,6 +141,21 @@ def test_tags_of_a_copy_are_taken_over(book: PriceBook) -> None:
 
     assert counted.owner.tags["campaign"] == "spring"
     assert attributes_of(first)["costattr.cost.duplicate_of"] == f"{inner.trace_id}:{inner.span_id}"
+
+
+def test_a_copy_lends_only_what_is_missing(book: PriceBook) -> None:
+    """The call that counts keeps its own tag and takes the one that only its copy has."""
+    same: Attributes = {"gen_ai.response.id": "chatcmpl-000001", "costattr.tag.shop": "own"}
+    cached: Attributes = {**same, "gen_ai.usage.cache_read.input_tokens": 0}
+    copy = chat_span(
+        {**same, "costattr.tag.shop": "lent", "costattr.tag.lane": "left"},
+        number=2,
+        scope_name="framework",
+    )
+
+    counted, _ = assess_all([chat_span(cached), copy], book=book)
+
+    assert counted.owner.tags == {"shop": "own", "lane": "left"}
 
 
 def test_a_quick_assessment_is_the_record() -> None:

@@ -10,7 +10,7 @@ from calls.test_recognise import AGENT, NO_ID, NO_USAGE, kinds, span_of, verdict
 from otel_costattr.calls import Counted, Verdict, recognise
 from otel_costattr.calls.candidates import candidate, family, model_key
 from otel_costattr.calls.records import QuickCounted, QuickVerdict
-from otel_costattr.model import Attributes, AttributeValue, Span
+from otel_costattr.model import EVENT_KEY, Attributes, AttributeValue, ModelCall, Span
 from otel_costattr.testing import START_NS
 from otel_costattr.usage import read
 
@@ -143,6 +143,77 @@ def test_streams_of_two_services_do_not_lend_their_ends() -> None:
     )
 
     assert kinds(start, end, late).count("counts") >= 2
+
+
+def test_a_stream_of_another_model_does_not_lend_its_end() -> None:
+    """One scope, one moment, two models: two calls."""
+    common: Attributes = {**NO_ID, "logfire.span_type": "span"}
+    start = span_of(1, {**common, **NO_USAGE}, scope="logfire.openai", for_ms=5)
+    other: Attributes = {
+        **common,
+        "logfire.span_type": "log",
+        "duration": 0.004,
+        "gen_ai.request.model": "gpt-4.1",
+        "gen_ai.response.model": "gpt-4.1",
+    }
+    end = span_of(2, other, scope="logfire.openai", trace=2, at_ms=10, for_ms=0)
+
+    assert kinds(start, end) == ["counts", "counts"]
+
+
+def test_a_streams_beginning_takes_one_end() -> None:
+    """Of two ends at one moment the second is a call of its own."""
+    common: Attributes = {**NO_ID, "logfire.span_type": "span"}
+    start = span_of(1, {**common, **NO_USAGE}, scope="logfire.openai", for_ms=5)
+    ends = [
+        span_of(
+            number,
+            {**common, "logfire.span_type": "log", "duration": 0.004},
+            scope="logfire.openai",
+            trace=number,
+            at_ms=10,
+            for_ms=0,
+        )
+        for number in (2, 3)
+    ]
+
+    assert sorted(kinds(start, *ends)) == ["counts", "counts", "duplicate"]
+
+
+def test_calls_that_overlap_are_not_one() -> None:
+    """Neither lies within the other, so neither can wrap the other."""
+    assert kinds(
+        span_of(1, NO_ID, trace=1), span_of(2, NO_ID, trace=2, scope="framework", at_ms=500)
+    ) == ["counts", "counts"]
+
+
+def test_a_posted_event_is_known_by_its_id() -> None:
+    """An event outside traces has no span id; its own id tells it from others."""
+    event = Span(trace_id="", span_id="", signal="event", attributes={EVENT_KEY: "event:e-1"})
+
+    found = candidate(event, ModelCall())
+
+    assert (found.ref, found.key) == ("event:e-1", "event:e-1")
+
+
+def test_both_parents_of_a_record_are_above_it() -> None:
+    """A record may name another parent than the span that it was written in has."""
+    span = span_of(1, parent=7)
+    trace = span.trace_id
+
+    found = candidate(span, ModelCall(), {f"{trace}:{span.span_id}": f"{trace}:other"})
+
+    assert found.above == (f"{trace}:{7:016x}", f"{trace}:other")
+
+
+def test_a_try_inside_a_call_is_not_joined_to_it_by_time() -> None:
+    """The response id says which child is the call; the other one, though alike, was a try."""
+    same: Attributes = {"gen_ai.response.id": "chatcmpl-000001"}
+    outer = span_of(1, same, scope="framework")
+    inner = span_of(2, same, parent=1)
+    other = span_of(3, NO_ID, parent=1, scope="com.example.sdk")
+
+    assert sorted(kinds(outer, inner, other)) == ["counts", "counts", "duplicate"]
 
 
 def test_quick_records_are_the_records() -> None:

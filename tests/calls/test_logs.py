@@ -94,3 +94,11 @@ def test_a_record_written_inside_its_span_is_that_span() -> None:
 
     assert [verdict.kind for verdict in found] == ["duplicate", "counts"]
     assert found[0].rule == "log_of_span"
+
+
+def test_a_twin_is_taken_once() -> None:
+    """A third record that could have the same twin is a call of its own."""
+    own, twin = _gemini(0)
+    later, _ = _gemini(5)
+
+    assert kinds(own, twin, later) == ["counts", "duplicate", "counts"]

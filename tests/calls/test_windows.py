@@ -237,3 +237,16 @@ def _call(span: Span) -> ModelCall:
     call = read(span)
     assert call is not None
     return call
+
+
+@pytest.mark.parametrize(
+    ("output", "kind"), [(200, "duplicate"), (900, "counts")], ids=["alike", "other counts"]
+)
+def test_a_renamed_response_is_known_by_its_counts(output: int, kind: str) -> None:
+    """A gateway's call counted; the provider's below it comes late under an id of its own."""
+    ledger = Ledger()
+    ledger.settle([span_of(1, {"gen_ai.response.id": "gateway-000001"}, scope="litellm")])
+
+    (late,) = ledger.settle([span_of(2, {"gen_ai.usage.output_tokens": output}, parent=1)])
+
+    assert (late.kind, late.rule) == (kind, "ancestry" if kind == "duplicate" else "")

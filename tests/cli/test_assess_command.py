@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from golden.recordings import FOLDER, all_recordings, calls_of, recording
 
+from otel_costattr.assess import assess_all
 from otel_costattr.cli import main
 from otel_costattr.cli.assess import line_of
+from otel_costattr.pricing import shipped_book
+from otel_costattr.testing import chat_span
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -56,6 +59,29 @@ def test_duplicates_are_lines_of_their_own(capsys: pytest.CaptureFixture[str]) -
     counted, copy = sorted(lines, key=lambda line: line["status"] == "duplicate_of")
     assert copy["duplicate_of"] == f"{counted['trace_id']}:{counted['span_id']}"
     assert copy["total_usd"] is None
+
+
+def test_the_table_counts_copies_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    """One call, seen twice."""
+    _, out, _ = run(capsys, "assess", path_of("langchain_openinference/anthropic_chat"))
+
+    assert "1 calls, 0 of them unpriced" in out
+
+
+def test_other_models_of_a_response_are_listed() -> None:
+    """A response that an advisor served in part names its model and counts."""
+    raw = (
+        '{"input_tokens":1000,"output_tokens":200,"iterations":['
+        '{"input_tokens":1000,"output_tokens":200},'
+        '{"model":"claude-opus-4-8","input_tokens":5,"output_tokens":7}]}'
+    )
+    span = chat_span({"gen_ai.usage.raw": raw}, scope_name="logfire.anthropic")
+
+    (found,) = assess_all([span], book=shipped_book())
+
+    assert line_of(found)["other_models"] == [
+        {"model": "claude-opus-4-8", "usage": {"input": 5, "output": 7}}
+    ]
 
 
 def test_files_are_assessed_together(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

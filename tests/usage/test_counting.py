@@ -19,6 +19,16 @@ def test_an_unknown_scope_with_cache_counts_says_that_it_assumes() -> None:
     assert call_of(span).reasons == ("convention_assumed",)
 
 
+def test_a_cache_without_an_input_assumes_nothing() -> None:
+    """There is no sum that could hold the cached tokens."""
+    span = span_of(
+        "mine", {"gen_ai.usage.cache_read.input_tokens": 400, "gen_ai.usage.output_tokens": 20}
+    )
+
+    assert counts_of(span) == {"cache_read": 400, "output": 20}
+    assert call_of(span).reasons == ()
+
+
 def test_a_cache_larger_than_the_input_proves_that_it_is_outside() -> None:
     """1,000 in beside 1,100 cached cannot contain them, whatever a table says."""
     span = span_of(
