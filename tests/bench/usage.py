@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 from bench.table import BenchRow
 
-from otel_costattr.assess import assess, assess_all
+from otel_costattr.assess import assess, assess_all, conclude
+from otel_costattr.calls import Counted, recognise, remember
 from otel_costattr.model import Attributes, Span
-from otel_costattr.pricing import shipped_book
+from otel_costattr.pricing import PriceBook, shipped_book
 from otel_costattr.testing import START_NS, chat_span
 from otel_costattr.usage import read
 
@@ -69,6 +71,46 @@ def rows() -> Iterator[BenchRow]:
         unit="us/span",
         peer=f"{sum(bool(item.prices) for item in found):,} calls",
     )
+
+    yield _steps(book)
+
+
+def _steps(book: PriceBook) -> BenchRow:
+    """Measure what a collector asks of the library for calls that come one by one."""
+    spans = [
+        chat_span(GENAI, number=number, start_ns=START_NS + number * 1_000_000)
+        for number in range(1, SPANS_TOGETHER + 1)
+    ]
+    taken = min((_one_by_one(spans, book) for _ in range(5)), key=lambda steps: steps.total())
+    micros = {step: number / len(spans) / 1e3 for step, number in taken.items()}
+    return BenchRow(
+        what="the library's part of a collector's call",
+        value=sum(micros.values()),
+        unit="us",
+        hold="<= 60",
+        peer=", ".join(f"{step} {number:.1f}" for step, number in micros.items()),
+    )
+
+
+def _one_by_one(spans: Sequence[Span], book: PriceBook) -> Counter[str]:
+    """Answer nanoseconds of processor time a step."""
+    clock, known = time.process_time_ns, dict[str, Counted]()
+    taken: Counter[str] = Counter()
+    for span in spans:
+        began = clock()
+        call = read(span)
+        was_read = clock()
+        assert call is not None
+        verdicts = recognise([(span, call)], links={}, known=known)
+        decided = clock()
+        known.update(remember(verdicts, links={}, known=known))
+        remembered = clock()
+        conclude(verdicts, book=book)
+        taken["read"] += was_read - began
+        taken["recognise"] += decided - was_read
+        taken["remember"] += remembered - decided
+        taken["conclude"] += clock() - remembered
+    return taken
 
 
 def _micros(work: Callable[[], object]) -> float:
