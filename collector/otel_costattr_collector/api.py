@@ -21,6 +21,8 @@ from otel_costattr_collector.analytics.investigations import investigations_rout
 from otel_costattr_collector.analytics.router import FAILURES, NotThere, questions_router
 from otel_costattr_collector.answers import Explanation, Failure, Health
 from otel_costattr_collector.bookings import Bookings
+from otel_costattr_collector.budgets.leases import Leases
+from otel_costattr_collector.budgets.router import budgets_router
 from otel_costattr_collector.costs.book import CostBook
 from otel_costattr_collector.costs.ids import CostIds, in_ledger
 from otel_costattr_collector.costs.lines import CostLines
@@ -40,6 +42,7 @@ def create_api(
     gate: Gate | None = None,
     bookings: Bookings | None = None,
     costs: CostBook | None = None,
+    leases: Leases | None = None,
 ) -> FastAPI:
     """Make the application that answers on the API port.
 
@@ -50,6 +53,7 @@ def create_api(
             tenant reads the lines of that tenant only.
         bookings: Books what is no telemetry; None books straight into the store, for tests.
         costs: Takes posted costs; None takes them at shipped prices, for tests.
+        leases: The shares of guards in applications; None for a book of its own, for tests.
     """
     api = FastAPI(
         title="otel-costattr",
@@ -66,6 +70,7 @@ def create_api(
     _add_outcomes(api, store, sender)
     api.include_router(margins_router(store, reader))
     api.include_router(revenue_router(store, sender))
+    api.include_router(budgets_router(store, gate, leases=leases))
     api.include_router(costs_router(costs or _cost_book(store, api.state.bookings), sender))
     api.include_router(allocation_router(store, api.state.bookings, gate))
     _add_answers(api, store, reader)

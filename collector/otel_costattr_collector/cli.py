@@ -92,6 +92,12 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="budgets",
+        summary="set budgets, and print how they stand and where they are heading",
+        module="otel_costattr_collector.commands.budgets",
+        extra="collector",
+    ),
+    cli.Command(
         name="margins",
         summary="print what is left of revenue after cost, and propose prices",
         module="otel_costattr_collector.commands.margins",

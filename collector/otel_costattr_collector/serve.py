@@ -23,6 +23,7 @@ from .api import create_api
 from .audit.background import open_audits
 from .audit.router import audit_router
 from .bookings import Bookings
+from .budgets.leases import Leases
 from .codec import Decoder, Limits
 from .codec.projection import Projection
 from .costs.setup import cost_rules, open_costs
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger(__name__)
 _NS: Final = 10**9
 SQL_PORT: Final = 8123
+LEASES_WARM_S: Final = 30.0
+"""Longer than guards in applications wait between two questions."""
 
 
 def sql_socket(settings: Settings) -> socket.socket | None:
@@ -151,6 +154,7 @@ class Service:
             gate=self._gate,
             bookings=self.bookings,
             costs=self._costs.book,
+            leases=Leases(lag_s=settings.limit_lag_seconds, warm_s=LEASES_WARM_S),
         )
         api.include_router(audit_router(self._audits, self._gate))
         retention = Retention(store=self.store, max_age_days=settings.max_age_days)

@@ -227,6 +227,13 @@ class Settings(BaseModel):
     audit_repair: bool = Field(
         default=True, description="Whether these audits mend what they find, or only tell it."
     )
+    limit_lag_seconds: Seconds = Field(
+        default=120,
+        description=(
+            "Seconds after which a call that is over is in the ledger for certain; budgets in"
+            " applications count what they know beside it until then."
+        ),
+    )
     retry_after_seconds: Annotated[int, Field(ge=1, le=300)] = Field(
         default=2, description="What a sender that is told to slow down should wait, in seconds."
     )

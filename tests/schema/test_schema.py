@@ -13,10 +13,13 @@ from otel_costattr_collector.store import Store
 from otel_costattr.errors import BadSettings
 
 TABLES = (
+    "anomalies",
     "audits",
+    "budgets",
     "currency_rates",
     "leases",
     "ledger",
+    "notifications",
     "outcomes",
     "revenue",
     "schema_migrations",

@@ -8,6 +8,8 @@ READABLE: Final = frozenset(
     {
         "ledger",
         "outcomes",
+        "anomalies",
+        "budgets",
         "currency_rates",
         "revenue",
         "token_metrics",
@@ -21,6 +23,7 @@ INTERNAL: Final = frozenset(
         "schema_migrations",
         "audits",
         "leases",
+        "notifications",
         "spend_by_tenant_day_feed",
         "spend_by_feature_15m_feed",
         "spend_by_session_feed",
