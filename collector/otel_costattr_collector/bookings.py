@@ -70,7 +70,8 @@ class Bookings:
         self._write: Final = write or _one_by_one(store)
         self._clock: Final = clock
         self._new_id: Final = new_id
-        self._lock: Final = threading.Lock()
+        self.amending: Final = threading.Lock()
+        """Held by whoever amends lines, from the first look at them until the pairs are booked."""
 
     def book(self, make: Callable[[], Iterable[Line]]) -> Booked:
         """Book what `make` returns; from a worker thread, it waits for the ledger.
@@ -85,7 +86,7 @@ class Bookings:
             BadInput: There are too many lines for one run; nothing was booked.
             RetryableError: The ledger cannot be reached; asking again completes or repeats it.
         """
-        with self._lock:
+        with self.amending:
             lines = _bounded(with_splits(tuple(make())))
             fresh = self._fresh(lines)
             if fresh:

@@ -125,8 +125,13 @@ class Service:
         self._projection: Final = Projection(self._rules, also=self._cost_rules.attributes)
         self.metrics: Final = Metrics()
         self.store: Final = open_store(settings)
+        self.bookings: Final = Bookings(self.store, write=self._write)
         self._audits: Final = open_audits(
-            settings, self.store, self.metrics, in_flight=self._in_flight
+            settings,
+            self.store,
+            self.metrics,
+            in_flight=self._in_flight,
+            amending=self.bookings.amending,
         )
         self._auditing: asyncio.Task[None] | None = None
         self._stopping: Final = asyncio.Event()
@@ -139,7 +144,6 @@ class Service:
             ports=self.urls,
             state=self._not_ready,
         )
-        self.bookings: Final = Bookings(self.store, write=self._write)
         self._costs: Final = open_costs(
             self._book,
             self.store,
@@ -208,6 +212,7 @@ class Service:
             book=self._book,
             rules=self._rules,
             cost_lines=self._costs.lines,
+            amending=self.bookings.amending,
         )
         self._ingest.pipeline.start()
         self._doors = self._open_doors(self._ingest)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
+from otel_costattr_collector.amendments.amender import Amender
 from otel_costattr_collector.codec import Decoder
 from otel_costattr_collector.ingest import Submission
 from otel_costattr_collector.ingest.parked import Parked
@@ -104,7 +105,12 @@ def decoded_of(*spans: WireSpan) -> tuple[Span, ...]:
 
 @asynccontextmanager
 async def opened(
-    data: Path, store: FakeStore, *, drain: bool = True, **settings: object
+    data: Path,
+    store: FakeStore,
+    *,
+    drain: bool = True,
+    amender: Amender | None = None,
+    **settings: object,
 ) -> AsyncIterator[Path_]:
     """Run the path over a folder; without `drain` it ends as if the process were killed."""
     chosen = Settings.model_validate(
@@ -124,6 +130,7 @@ async def opened(
         parked=parked,
         seen=Seen(1000),
         memory=new_memory(chosen),
+        amender=amender,
     )
     for block, segment in journal.state.blocks.values():
         asyncio.get_running_loop().create_task(pipeline.take(block, segment))

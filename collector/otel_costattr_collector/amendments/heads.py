@@ -15,7 +15,13 @@ CALLS: Final = ("call", "rebook")
 COSTS: Final = ("call", "rebook", "cost")
 PAGE: Final = 5_000
 KEYS_AT_ONCE: Final = 1_000
+LAST_NS: Final = 2**63 - 1
 _DAY_NS: Final = 86_400 * 10**9
+_OF_SPANS: Final = (
+    "((ledger.source_key = '' AND ledger.trace_id IN {traces:Array(String)}"
+    " AND concat(ledger.trace_id, ':', ledger.span_id) IN {spans:Array(String)})"
+    " OR ledger.source_key IN {spans:Array(String)})"
+)
 _PLACES: Final = {column.name: place for place, column in enumerate(LINE_COLUMNS)}
 
 _HEADS: Final = """
@@ -135,15 +141,14 @@ def _pages(
 
 
 def heads_of_spans(
-    store: Store, span_keys: Collection[str], *, first_ns: int, last_ns: int
+    store: Store, span_keys: Collection[str], first_ns: int
 ) -> dict[str, tuple[Line, ...]]:
-    """Return the heads of some spans' calls, by `trace_id:span_id`, those with entry `call` first.
+    """Return the heads of some spans' lines, by `trace_id:span_id` or source key.
 
     Args:
         store: Where the ledger is.
-        span_keys: The spans.
-        first_ns: No line of them happened before.
-        last_ns: And none after, except amendments of a closed month.
+        span_keys: The spans, as the ledger names them.
+        first_ns: No line of them happened before, nanoseconds UTC.
 
     Raises:
         StoreError: The store refused or did not answer.
@@ -153,17 +158,15 @@ def heads_of_spans(
     for start in range(0, len(keys), KEYS_AT_ONCE):
         some = keys[start : start + KEYS_AT_ONCE]
         period = Period(
-            first_ns=first_ns,
-            last_ns=last_ns,
-            conditions=(
-                "ledger.trace_id IN {traces:Array(String)}",
-                "concat(ledger.trace_id, ':', ledger.span_id) IN {spans:Array(String)}",
-            ),
+            first_ns=max(first_ns, 0),
+            last_ns=LAST_NS,
+            conditions=(_OF_SPANS,),
             parameters={"spans": some, "traces": sorted({key.partition(":")[0] for key in some})},
         )
-        for line in _pages(store, period, CALLS, first_ns, last_ns):
+        for line in _pages(store, period, CALLS, period.first_ns, LAST_NS):
             values = as_mapping(line)
-            found.setdefault(f"{values['trace_id']}:{values['span_id']}", []).append(line)
+            name = values["source_key"] or f"{values['trace_id']}:{values['span_id']}"
+            found.setdefault(str(name), []).append(line)
     return {key: tuple(lines) for key, lines in found.items()}
 
 
@@ -179,8 +182,8 @@ def heads_of_call(store: Store, call_key: str) -> tuple[Line, ...]:
     """
     period = Period(
         first_ns=0,
-        last_ns=2**63 - 1,
+        last_ns=LAST_NS,
         conditions=("ledger.call_key = {call_key:String}",),
         parameters={"call_key": call_key},
     )
-    return tuple(_pages(store, period, CALLS, period.first_ns, period.last_ns))
+    return tuple(_pages(store, period, CALLS, 0, LAST_NS))

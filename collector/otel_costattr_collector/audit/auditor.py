@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
@@ -48,6 +49,7 @@ class Auditor:
         lease: Shared with the other collectors of the server; None for the embedded engine, which
             has no other.
         in_flight: Gives the batches that this collector is writing.
+        amending: Held by whoever amends lines.
         quiet_seconds: How long nothing may have been recorded for a key of a rollup before what
             it lacks is inserted: longer than any batch is under way.
         clock: Nanoseconds UTC.
@@ -60,6 +62,7 @@ class Auditor:
         holder: str,
         lease: Lease | None = None,
         in_flight: Callable[[], Collection[int]] = tuple,
+        amending: threading.Lock | None = None,
         quiet_seconds: float = 900,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -72,6 +75,7 @@ class Auditor:
         self._zone: Final = ZoneInfo(store.layout.time_zone)
         self._rollups: Final = rollups_of(store.layout)
         self._one: Final = threading.Lock()
+        self._amending: Final = amending or threading.Lock()
 
     def recent(self, hours: float) -> Days:
         """Return the days on which anything of the last hours was recorded."""
@@ -113,10 +117,11 @@ class Auditor:
 
     def _calls(self, days: Days, *, repair: bool) -> Check:
         found: list[Surplus] = []
-        for some in miscounted(self._store, days):
-            found += some
-            if repair:
-                self._book(some)
+        with self._amending if repair else nullcontext():
+            for some in miscounted(self._store, days):
+                found += some
+                if repair:
+                    self._book(some)
         state: Literal["mended", "found"] = "mended" if repair else "found"
         changes = [as_mapping(one.books) for one in found]
         return Check(

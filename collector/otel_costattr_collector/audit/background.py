@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Collection
 from datetime import date
+from threading import Lock
 from typing import Final
 
 from otel_costattr.errors import StoreError
@@ -108,6 +109,7 @@ def open_audits(
     metrics: Metrics,
     *,
     in_flight: Callable[[], Collection[int]],
+    amending: Lock | None = None,
 ) -> Audits:
     """Make the audits of a service.
 
@@ -116,6 +118,7 @@ def open_audits(
         store: The books.
         metrics: Where the results are shown.
         in_flight: Gives the batches that the service is writing.
+        amending: Held by whoever amends lines.
     """
     holder = f"{socket.gethostname()}:{settings.data.resolve()}"
     lease = None
@@ -127,6 +130,7 @@ def open_audits(
         holder=holder,
         lease=lease,
         in_flight=in_flight,
+        amending=amending,
         quiet_seconds=60 * settings.audit_quiet_minutes,
     )
     return Audits(auditor, metrics=metrics, hours=settings.audit_hours)

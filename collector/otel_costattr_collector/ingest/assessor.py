@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from otel_costattr.assess import conclude
 from otel_costattr.attribution import DEFAULT_RULES, OwnerRules
 from otel_costattr.calls import Verdict, recognise
-from otel_costattr.model import Assessment
+from otel_costattr.model import Assessment, ModelCall, Span
 from otel_costattr.pricing import PriceBook
 
 from .. import ledger
 from ..allocation.splits import with_splits
+from ..amendments.amender import Amender
+from ..amendments.late import Decision, decide
+from ..amendments.recent import Recent, Told
 from ..costs.lines import CostLines
 from ..metrics import Metrics
 from .components import components
 from .memory import Memory
 from .settling import Pending
+
+RECENT_SPANS: Final = 20_000
+"""Spans that are kept whole, to be decided again with what comes late."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -33,6 +39,7 @@ class Assessor:
         memory: Calls that counted before.
         rules: How owners are found.
         costs: Reads what is no model call; None to leave it out.
+        amender: Amends what late spans are about; None counts them only, for tests.
     """
 
     def __init__(
@@ -43,50 +50,168 @@ class Assessor:
         memory: Memory,
         rules: OwnerRules = DEFAULT_RULES,
         costs: CostLines | None = None,
+        amender: Amender | None = None,
     ) -> None:
         self._book: Final = book
         self._metrics: Final = metrics
         self._memory: Final = memory
         self._rules: Final = rules
         self._costs: Final = costs
+        self._amender: Final = amender
+        self._recent: Final = Recent(RECENT_SPANS)
+        self._waiting: list[Pending] = []
 
     def lines(self, settled: Sequence[Pending]) -> Sequence[ledger.Line]:
-        """Return the ledger lines of spans that settled together."""
+        """Return the ledger lines of spans that settled together, but for those that must wait."""
+        self._waiting = []
         self._memory.link(item.span for item in settled)
-        verdicts: defaultdict[str, list[Verdict]] = defaultdict(list)
+        at_once: defaultdict[str, list[list[tuple[Pending, Verdict]]]] = defaultdict(list)
+        late: list[Sequence[Pending]] = []
         links = self._memory.links
-        for group in components([i for i in settled if i.call is not None], links=links):
-            tenant = group[0].key_tenant
-            pairs = [(item.span, item.call) for item in group if item.call is not None]
-            decided = recognise(pairs, links=links, known=self._memory.known(tenant))
-            self._memory.remember(decided, tenant)
-            verdicts[tenant].extend(decided)
-        assessments = [
-            assessment
-            for tenant, decided in verdicts.items()
-            for assessment in conclude(
-                decided, book=self._book, rules=self._rules, key_tenant=tenant
-            )
-        ]
-        self._count(assessments, [v for decided in verdicts.values() for v in decided])
-        lines = (*ledger.lines_of_all(assessments), *self._cost_lines(settled))
-        return with_splits(lines)
+        groups = components([item for item in settled if item.call is not None], links=links)
+        for group in groups:
+            tenant, pairs = group[0].key_tenant, _pairs(group)
+            if self._recent.related(tenant, pairs):
+                late.append(group)
+                continue
+            known = self._memory.known(tenant)
+            decided = recognise(pairs, links=links, known=known)
+            if any(one.amends or one.reverses for one in decided):
+                late.append(group)
+            else:
+                at_once[tenant].append(list(zip(group, decided, strict=True)))
+        late += self._linking(settled)
+        lines = [*self._concluded(at_once), *self._late(late)]
+        return with_splits([*lines, *self._cost_lines(settled)])
+
+    def _linking(self, settled: Sequence[Pending]) -> Sequence[Sequence[Pending]]:
+        """Find spans that are no call, but tell whose parent is whose among earlier ones."""
+        calls = {(item.key_tenant, item.span.trace_id) for item in settled if item.call}
+        found: dict[tuple[str, str], list[Pending]] = {}
+        for item in settled:
+            trace = item.key_tenant, item.span.trace_id
+            tells = item.call is None and not item.resent and trace not in calls
+            if tells and trace[1] and self._recent.of_trace(*trace):
+                found.setdefault(trace, []).append(item)
+        return list(found.values())
 
     def _cost_lines(self, settled: Sequence[Pending]) -> Iterator[ledger.Line]:
         if self._costs is None:
             return
+        waits = {id(item) for item in self._waiting}
         for item in settled:
-            if not item.resent and (item.call is None or item.call.role != "call"):
+            is_call = item.call is not None and item.call.role == "call"
+            if not item.resent and not is_call and id(item) not in waits:
                 for line in self._costs.of_span(item.span, key_tenant=item.key_tenant):
                     self._metrics.costs.labels("booked").inc()
                     yield line
 
-    def _count(self, assessments: Sequence[Assessment], verdicts: Sequence[Verdict]) -> None:
+    def waiting(self) -> Collection[Pending]:
+        """Return the spans of the last `lines` whose calls cannot be amended now."""
+        return self._waiting
+
+    def finish(self, batch_ids: Collection[int]) -> None:
+        """End a freeze, whose lines stand in some batches."""
+        if self._amender is not None:
+            self._amender.finish(batch_ids)
+
+    def inserted(self, batch_id: int) -> None:
+        """Learn that a batch is in the ledger, or parked; from any thread."""
+        if self._amender is not None:
+            self._amender.inserted(batch_id)
+
+    def _concluded(
+        self, at_once: Mapping[str, Sequence[Sequence[tuple[Pending, Verdict]]]]
+    ) -> Sequence[ledger.Line]:
+        assessments: list[Assessment] = []
+        told: list[Told] = []
+        for tenant, groups in at_once.items():
+            pairs = [pair for group in groups for pair in group]
+            found = conclude(
+                [verdict for _, verdict in pairs],
+                book=self._book,
+                rules=self._rules,
+                key_tenant=tenant,
+            )
+            told += map(_told, pairs, found)
+            assessments += found
+        lines = ledger.lines_of_all(assessments)
+        for tenant, groups in at_once.items():
+            for group in groups:
+                self._memory.remember([verdict for _, verdict in group], tenant)
+        self._recent.add(told)
+        self._count(assessments)
+        return lines
+
+    # --- what comes after its call was counted ------------------------------------------------
+
+    def _late(self, groups: Sequence[Sequence[Pending]]) -> Sequence[ledger.Line]:
+        decisions = [self._decision(group) for group in groups]
+        changed: set[int] = set()
+        lines: list[ledger.Line] = []
+        for group, made in zip(groups, decisions, strict=True):
+            stale = any(id(told) in changed for told, _ in made.again)
+            decision = self._decision(group) if stale else made
+            changed |= {id(told) for told, _ in decision.again}
+            lines += self._amended(group, decision)
+        return lines
+
+    def _decision(self, group: Sequence[Pending]) -> Decision:
+        tenant, pairs, recent = group[0].key_tenant, _pairs(group), self._recent
+        earlier = (
+            recent.related(tenant, pairs)
+            if pairs
+            else recent.of_trace(tenant, group[0].span.trace_id)
+        )
+        return decide(
+            pairs,
+            earlier,
+            because=group[0].span,
+            key_tenant=tenant,
+            links=self._memory.links,
+            known=self._memory.known(tenant),
+            book=self._book,
+            rules=self._rules,
+        )
+
+    def _amended(self, group: Sequence[Pending], decision: Decision) -> Sequence[ledger.Line]:
+        amender = self._amender
+        if decision.wishes and amender is not None and amender.prepare(decision.wishes) == "later":
+            self._waiting += group
+            return ()
+        self._memory.remember(decision.verdicts, group[0].key_tenant)
+        self._recent.add(decision.told)
+        for told, now in decision.again:
+            told.verdict, told.owner = now.verdict, now.owner
+        self._count(decision.assessments)
+        return [*decision.lines, *self._granted(decision)]
+
+    def _granted(self, decision: Decision) -> list[ledger.Line]:
+        lines: list[ledger.Line] = []
+        for wish in decision.wishes:
+            booked = [] if self._amender is None else self._amender.grant(wish)
+            lines += booked
+            if booked or self._amender is None:
+                kind = "reverses" if wish.cause.startswith("late_child") else "amends"
+                self._metrics.late.labels(kind).inc()
+        return lines
+
+    def _count(self, assessments: Sequence[Assessment]) -> None:
         for status, count in Counter(found.status for found in assessments).items():
             self._metrics.assessed.labels(status).inc(count)
-        for kind, count in (
-            ("amends", sum(verdict.amends for verdict in verdicts)),
-            ("reverses", sum(bool(verdict.reverses) for verdict in verdicts)),
-        ):
-            if count:
-                self._metrics.late.labels(kind).inc(count)
+
+
+def _pairs(group: Sequence[Pending]) -> list[tuple[Span, ModelCall]]:
+    return [(item.span, item.call) for item in group if item.call is not None]
+
+
+def _told(pair: tuple[Pending, Verdict], assessment: Assessment) -> Told:
+    item, verdict = pair
+    return Told(
+        key_tenant=item.key_tenant,
+        span=item.span,
+        call=item.call or assessment.call,
+        booked=assessment.call,
+        verdict=verdict,
+        owner=assessment.owner,
+    )

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from otel_costattr.calls import Links
-from otel_costattr.calls.candidates import STREAM_EMITTERS, ancestors
+from otel_costattr.calls.candidates import STREAM_EMITTERS, ancestors, candidate, model_key
 
 from .settling import SLACK_NS, Pending
 
@@ -41,7 +41,12 @@ def components(items: Sequence[Pending], *, links: Links = NO_LINKS) -> list[lis
     for place, item in enumerate(items):
         for tie in _ties(item):
             parent[root(place)] = root(first.setdefault(tie, place))
-    for places in (*_of_a_trace(items, links), *_alike_in_time(items), *_inside_sums(items)):
+    for places in (
+        *_of_a_trace(items, links),
+        *_alike_in_time(items),
+        *_inside_sums(items),
+        *_without_counts(items),
+    ):
         for place in places:
             parent[root(place)] = root(places[0])
     found: dict[int, list[Pending]] = {}
@@ -118,6 +123,44 @@ def _inside_sums(items: Sequence[Pending]) -> Iterable[list[int]]:
                 and items[other].key_tenant == items[place].key_tenant
             )
             yield [place, *inside]
+
+
+def _without_counts(items: Sequence[Pending]) -> Iterable[list[int]]:
+    """List each call that says no counts with those of its model in its time, which may say them.
+
+    They may be of another instrumentation, or the record of a stream's end.
+    """
+    by_model: dict[tuple[str, str], list[int]] = {}
+    for place, item in enumerate(items):
+        for model in _models(item):
+            by_model.setdefault((item.key_tenant, model), []).append(place)
+    for places in by_model.values():
+        if all(_input_total(items[place]) is not None for place in places):
+            continue
+        ordered = sorted(places, key=lambda place: items[place].span.start_ns)
+        for number, place in enumerate(ordered):
+            if _input_total(items[place]) is None:
+                around = ordered[max(0, number - MAX_INSIDE) : number + MAX_INSIDE]
+                yield [place, *(o for o in around if _meet(items[place], items[o]))]
+
+
+def _meet(one: Pending, other: Pending) -> bool:
+    mine, theirs = _interval(one), _interval(other)
+    return mine[0] <= theirs[1] + SLACK_NS and theirs[0] <= mine[1] + SLACK_NS
+
+
+def _interval(item: Pending) -> tuple[int, int]:
+    """When the call was under way, which a record of its end says otherwise than its own time."""
+    if item.call is None:
+        return item.span.start_ns, item.span.end_ns
+    found = candidate(item.span, item.call)
+    return found.begin_ns, found.end_ns
+
+
+def _models(item: Pending) -> set[str]:
+    call = item.call
+    named = (call.response_model, call.request_model) if call else ()
+    return {model_key(model) for model in named if model}
 
 
 def _input_total(item: Pending) -> int | None:

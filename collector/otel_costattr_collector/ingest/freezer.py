@@ -55,6 +55,7 @@ class Freezer:
         self._went = 0
         self._in_hand = 0
         self._unwritten: tuple[FrozenRecord, list[Pending]] | None = None
+        self._late: list[Pending] = []
 
     def arrive(self, items: list[Pending]) -> None:
         """Take spans that are in the journal; from any thread, and it never waits."""
@@ -77,9 +78,11 @@ class Freezer:
             self._admit()
             now_ns = self._clock()
             taken = self._settling.take(None if everything else now_ns, limit=MAX_SPANS)
+            taken, self._late = [*self._late, *taken], []
+            blocks = self._blocks(taken, now_ns) if taken else ()
+            taken = self._without_late(taken)
             if not taken:
                 return (), 0
-            blocks = self._blocks(taken, now_ns)
             self._unwritten = (FrozenRecord(took=_took(taken), blocks=blocks), taken)
         record, taken = self._unwritten
         segment = self._journal.append([record])
@@ -99,6 +102,17 @@ class Freezer:
         oldest = self._settling.oldest_ns
         return 0.0 if oldest is None else max(0, self._clock() - oldest) / 1e9
 
+    def inserted(self, batch_id: int) -> None:
+        """Learn that a block is in the ledger, or parked; from any thread."""
+        self._assessor.inserted(batch_id)
+
+    def _without_late(self, taken: list[Pending]) -> list[Pending]:
+        """Keep for a later freeze what cannot be amended now."""
+        if not self._late:
+            return taken
+        late = {id(item) for item in self._late}
+        return [item for item in taken if id(item) not in late]
+
     def _admit(self) -> None:
         while self._arrived:
             items = self._arrived.popleft()
@@ -107,27 +121,32 @@ class Freezer:
             self._settling.add(items)
 
     def _blocks(self, taken: Sequence[Pending], now_ns: int) -> tuple[Block, ...]:
-        lines = self._lines(taken)
-        return tuple(
+        blocks = tuple(
             ledger.encode(group, batch_id=self._new_id(), recorded_ns=now_ns)
-            for group in ledger.split(lines)
+            for group in ledger.split(self._lines(taken))
         )
+        self._assessor.finish([block.batch_id for block in blocks])
+        return blocks
 
     def _lines(self, taken: Sequence[Pending]) -> Sequence[ledger.Line]:
         try:
-            return self._assessor.lines(taken)
+            lines = self._assessor.lines(taken)
+            self._late += self._assessor.waiting()
         except Exception:  # noqa: BLE001 - one bad span must not hold up the others
             _log.exception("%d spans cannot be assessed together: one by one", len(taken))
-        lines: list[ledger.Line] = []
+        else:
+            return lines
+        one_by_one: list[ledger.Line] = []
         for item in taken:
             try:
-                lines += self._assessor.lines([item])
+                one_by_one += self._assessor.lines([item])
+                self._late += self._assessor.waiting()
             except Exception as error:  # noqa: BLE001 - likewise
                 _log.exception("span %s cannot be assessed: parked", item.span.span_id)
                 self._parked.add_span(
                     item.span, item.key_tenant, f"{type(error).__name__}: {error}"
                 )
-        return lines
+        return one_by_one
 
     def _release(self, taken: Iterable[Pending]) -> None:
         for item in taken:

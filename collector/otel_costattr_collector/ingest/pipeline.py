@@ -245,6 +245,7 @@ class Pipeline:
             block, segment = await self._frozen.get()
             inserted = await self._inserter.insert(block, segment)
             self._under_way.discard(block.batch_id)
+            self._freezer.inserted(block.batch_id)
             wait = self._waits.pop(block.batch_id, None)
             if wait is not None and not wait.done():
                 wait.set_result(inserted)

@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from threading import Lock
 from typing import Final
 
 from otel_costattr.attribution import DEFAULT_RULES, OwnerRules
@@ -14,6 +16,8 @@ from otel_costattr.model import ModelCall, Span
 from otel_costattr.pricing import PriceBook, shipped_book
 from otel_costattr.usage import read
 
+from ..amendments.amender import Amender
+from ..amendments.heads import heads_of_spans
 from ..costs.lines import CostLines
 from ..journal import Journal
 from ..metrics import Metrics
@@ -72,6 +76,7 @@ def open_ingest(
     book: PriceBook,
     rules: OwnerRules,
     cost_lines: CostLines | None = None,
+    amending: Lock | None = None,
 ) -> Ingest:
     """Finish what the last run had frozen, bring the tables up to date, and return the path.
 
@@ -82,6 +87,7 @@ def open_ingest(
         book: Prices.
         rules: How owners are found.
         cost_lines: Prices costs that are no call; None leaves them out.
+        amending: Held by whoever amends lines.
 
     Raises:
         StoreError: The tables cannot be brought up to date.
@@ -128,6 +134,7 @@ def open_ingest(
         book=book,
         rules=rules,
         cost_lines=cost_lines,
+        amender=Amender(partial(heads_of_spans, store), lock=amending),
     )
     return Ingest(pipeline=pipeline, journal=journal, marker=marker, events=events, costs=costs)
 
@@ -187,6 +194,7 @@ def build_pipeline(
     book: PriceBook | None = None,
     rules: OwnerRules = DEFAULT_RULES,
     cost_lines: CostLines | None = None,
+    amender: Amender | None = None,
 ) -> Pipeline:
     """Put the path together over a journal, with what it still holds on its way.
 
@@ -201,6 +209,7 @@ def build_pipeline(
         book: Prices; None for the shipped ones.
         rules: How owners are found.
         cost_lines: Prices costs that are no call; None leaves them out.
+        amender: Amends what late spans are about; None leaves that, for tests.
     """
     freezer = Freezer(
         journal=journal,
@@ -215,6 +224,7 @@ def build_pipeline(
             memory=memory,
             rules=rules,
             costs=cost_lines,
+            amender=amender,
         ),
         parked=parked,
         clock=time.time_ns,
@@ -237,6 +247,8 @@ def build_pipeline(
         "How long ago the oldest span was acknowledged that no block took yet.",
         lambda: pipeline.lag_seconds,
     )
+    if amender is not None:
+        amender.watch(pipeline.in_flight)
     watched = {
         "settling_spans": ("Acknowledged spans that no block took yet.", "settling"),
         "frozen_blocks": ("Blocks that are not in the ledger yet.", "frozen"),

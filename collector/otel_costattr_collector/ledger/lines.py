@@ -71,6 +71,16 @@ def lines_of(
     )
 
 
+def call_key_of(assessment: Assessment) -> str:
+    """Identify the call that a span counts: 24 hex digits."""
+    return _own_call_key(assessment)
+
+
+def arrived_of(assessment: Assessment) -> str:
+    """Name what arrived as the ledger does: `trace_id:span_id`, or what a log says."""
+    return _content_key(assessment) or span_key_of(assessment.span)
+
+
 def _own_call_key(assessment: Assessment, arrived: str = "") -> str:
     call = assessment.call
     identity = call.response_id

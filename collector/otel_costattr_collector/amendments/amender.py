@@ -1,0 +1,148 @@
+"""Who may amend, and what stands: one at a time, and never a line that is still on its way."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final, Literal, TypeAlias
+
+from otel_costattr.errors import StoreError
+
+from ..ledger import Line
+from .wishes import Wish, granted
+
+PATIENCE_S: Final = 2.0
+"""How long a freeze waits for what is on its way; after that the late spans wait."""
+
+LONGEST_S: Final = 900.0
+"""How long late spans wait for their call; after that they are booked without an amendment."""
+
+STEP_S: Final = 0.01
+_BEFORE_NS: Final = 2 * 86_400 * 10**9
+
+Heads: TypeAlias = Callable[[Collection[str], int], Mapping[str, Sequence[Line]]]
+"""Finds the heads of spans, by how the ledger names them, from a moment on."""
+
+Answer: TypeAlias = Literal["ready", "later"]
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Amender:
+    """Amends what late telemetry is about, for the thread that freezes.
+
+    From the first look at a head until the amendment is in the ledger nobody else amends: runs of
+    amendments and the audit take the same lock.
+
+    Args:
+        heads: Finds heads in the ledger.
+        lock: Held by whoever amends.
+        clock: Seconds, never going back.
+        patience_s: How long a freeze waits for what is on its way, seconds.
+    """
+
+    def __init__(
+        self,
+        heads: Heads,
+        *,
+        lock: threading.Lock | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._look: Final = heads
+        self._lock: Final = lock or threading.Lock()
+        self._clock: Final = clock
+        self._patience_s: Final = patience_s
+        self._in_flight: Callable[[], Collection[int]] = tuple
+        self._heads: Final[dict[str, tuple[Line, ...]]] = {}
+        self._held = False
+        self._amended = False
+        self._left: set[int] = set()
+        self._guard: Final = threading.Lock()
+        self._waiting_since: float | None = None
+
+    def watch(self, in_flight: Callable[[], Collection[int]]) -> None:
+        """Learn which batches are frozen and not in the ledger yet."""
+        self._in_flight = in_flight
+
+    def prepare(self, wishes: Iterable[Wish]) -> Answer:
+        """Make sure that the heads are known which wishes are about.
+
+        Returns:
+            `later` if somebody else amends, if lines are on their way that may be these, or if
+            the ledger does not answer.
+        """
+        asked = {wish.arrived: wish.at_ns for wish in wishes}
+        if not self._held and not self._lock.acquire(timeout=self._patience_s):
+            return self._later()
+        self._held = True
+        missing = {name: ns for name, ns in asked.items() if name not in self._heads}
+        try:
+            missing = self._find(missing)
+            if missing and not self._settled():
+                return self._later()
+            missing = self._find(missing)
+        except StoreError as error:
+            _log.warning("late spans wait for the ledger: %s", error)
+            return self._later()
+        for name in missing:
+            _log.warning("%s was counted but is not in the ledger: it is not amended", name)
+            self._heads[name] = ()
+        self._waiting_since = None
+        return "ready"
+
+    def grant(self, wish: Wish) -> list[Line]:
+        """Return the lines that fulfil a wish; none if nothing differs, or nothing is there."""
+        booked, self._heads[wish.arrived] = granted(self._heads.get(wish.arrived, ()), wish)
+        self._amended = self._amended or bool(booked)
+        return booked
+
+    def finish(self, batch_ids: Collection[int]) -> None:
+        """End a freeze: others may amend once its batches are in the ledger."""
+        self._heads.clear()
+        with self._guard:
+            if not self._held:
+                return
+            self._left = set(batch_ids) if self._amended else set()
+            self._amended = False
+            self._free_if_done()
+
+    def inserted(self, batch_id: int) -> None:
+        """Learn that a batch is in the ledger, or parked; from any thread."""
+        with self._guard:
+            if batch_id in self._left:
+                self._left.discard(batch_id)
+                self._free_if_done()
+
+    def _free_if_done(self) -> None:
+        if not self._left:
+            self._held = False
+            self._lock.release()
+
+    def _find(self, missing: Mapping[str, int]) -> dict[str, int]:
+        if not missing:
+            return {}
+        found = self._look(missing, min(missing.values()) - _BEFORE_NS)
+        self._heads.update({name: tuple(lines) for name, lines in found.items()})
+        return {name: ns for name, ns in missing.items() if name not in found}
+
+    def _settled(self) -> bool:
+        """Wait until what was on its way is in the ledger; whether it is."""
+        waits = set(self._in_flight())
+        until = self._clock() + self._patience_s
+        while waits & set(self._in_flight()):
+            if self._clock() > until:
+                return self._given_up()
+            time.sleep(STEP_S)
+        return True
+
+    def _given_up(self) -> bool:
+        since = self._waiting_since
+        return since is not None and self._clock() - since > LONGEST_S
+
+    def _later(self) -> Answer:
+        if self._waiting_since is None:
+            self._waiting_since = self._clock()
+        return "later"

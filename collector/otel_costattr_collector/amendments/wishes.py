@@ -1,0 +1,136 @@
+"""What the ledger should say of a span, and the lines that make it say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from otel_costattr.model import DIMENSIONS, Span
+
+from ..ledger import Line, amendment_of, as_mapping, reversal_of
+from ..ledger.columns import LINE_COLUMNS
+
+_PLACES: Final = {column.name: place for place, column in enumerate(LINE_COLUMNS)}
+_IDENTITY: Final = ("trace_id", "span_id", "parent_span_id", "signal", "source_key", "call_key")
+_OWNED: Final = (*DIMENSIONS, "tags", "owner_source")
+_TELLING: Final = (
+    *(column.name for column in LINE_COLUMNS if column.quantity and column.name != "duration_ns"),
+    *DIMENSIONS,
+    "tags",
+    "provider",
+    "model",
+    "status",
+)
+CAUSE_CHARS: Final = 180
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the ledger should say of a span that it has lines of.
+
+    Attributes:
+        arrived: How the ledger names the span: `trace_id:span_id`, or its source key.
+        at_ns: When something of it happened, nanoseconds UTC.
+        cause: Why.
+        lines: What it should say.
+        make: Tells that from the heads, where it depends on them; else None.
+    """
+
+    arrived: str
+    at_ns: int
+    cause: str
+    lines: tuple[Line, ...] = ()
+    make: Callable[[Sequence[Line]], Sequence[Line]] | None = None
+
+
+def ref_of(span: Span) -> str:
+    """Name a span as recognition does."""
+    return f"{span.trace_id}:{span.span_id}"
+
+
+def granted(heads: Sequence[Line], wish: Wish) -> tuple[list[Line], tuple[Line, ...]]:
+    """Make the lines that fulfil a wish.
+
+    Args:
+        heads: What the ledger says of the span now.
+        wish: What it should say.
+
+    Returns:
+        Lines to book, none if nothing that counts differs; and the heads after that.
+    """
+    if not heads:
+        return [], ()
+    wanted = list(wish.lines if wish.make is None else wish.make(heads))
+    booked: list[Line] = []
+    after: list[Line] = []
+    main = sorted(heads, key=_order)
+    for head, line in _matched(main, wanted):
+        if head is None or line is None:
+            booked += _odd(main[0], head, line, wish.cause, after)
+            continue
+        made = _as_head(head, line)
+        if _says_the_same(head, made):
+            after.append(head)
+            continue
+        pair = amendment_of(head, made, cause=wish.cause[:CAUSE_CHARS])
+        booked += pair
+        after.append(pair[1])
+    return booked, tuple(after)
+
+
+def _order(line: Line) -> tuple[int, str, str]:
+    values = as_mapping(line)
+    calls: Any = values["calls"]
+    return -calls, str(values["response_model"]), str(values["line_id"])
+
+
+def _matched(
+    heads: Sequence[Line], wanted: list[Line]
+) -> Iterator[tuple[Line | None, Line | None]]:
+    """Pair the first lines of the call, then those of the same further model."""
+    yield heads[0], wanted[0] if wanted else None
+    left = wanted[1:]
+    for head in heads[1:]:
+        model = head[_PLACES["response_model"]]
+        line = next((one for one in left if one[_PLACES["response_model"]] == model), None)
+        if line is not None:
+            left.remove(line)
+        yield head, line
+    for line in left:
+        yield None, line
+
+
+def _odd(
+    main: Line, head: Line | None, line: Line | None, cause: str, after: list[Line]
+) -> Sequence[Line]:
+    """Take back a line that nothing follows, or book one that nothing stood for."""
+    if head is not None:
+        return [reversal_of(head, cause=cause[:CAUSE_CHARS])]
+    if line is None:
+        return []
+    model = str(line[_PLACES["response_model"]])
+    own = f"{cause[:CAUSE_CHARS]}:{model}"[:200]
+    rebook = amendment_of(main, _as_head(main, line), cause=own)[1]
+    after.append(rebook)
+    return [rebook]
+
+
+def _as_head(head: Line, line: Line) -> Line:
+    """Give a line the identity of a head; owners that were learned by hand stay."""
+    kept: tuple[str, ...] = _IDENTITY
+    if str(head[_PLACES["cause"]]).startswith("reattribute:"):
+        kept = (*_IDENTITY, *_OWNED)
+    made = list(line)
+    for name in kept:
+        made[_PLACES[name]] = head[_PLACES[name]]
+    return tuple(made)
+
+
+def _says_the_same(head: Line, made: Line) -> bool:
+    before, after = as_mapping(head), as_mapping(made)
+    return all(_plain(before[name]) == _plain(after[name]) for name in _TELLING)
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else value
