@@ -241,9 +241,11 @@ class _Pricer:
         if scope in _OTHER_SCOPES:
             return self._passed(span) if self._preview.wrappers.kept else span
         captured = captures.take(_key(span)) if captures.kept else None
-        attributes = _plain(span.attributes)
-        if not looks_like_genai(scope, span.name, attributes):
-            return self._cost(span, attributes)
+        attributes, name = _plain(span.attributes), span.name
+        if not looks_like_genai(scope, name, attributes):
+            if name == COST_NAME or self._preview.wrappers.kept:
+                return self._cost(span, attributes)
+            return span
 
         def whole() -> Attributes:
             with self._guard:
@@ -257,7 +259,7 @@ class _Pricer:
     def _cost(self, span: ReadableSpan, attributes: Attributes) -> ReadableSpan:
         """Return a cost with its owner's people protected; any other span as it is."""
         if span.name != COST_NAME:
-            return self._passed(span) if self._preview.wrappers.kept else span
+            return self._passed(span)
         kept = {n: v for n, v in attributes.items() if not target_of(n) and n != SOURCE_ATTRIBUTE}
         owned = {**kept, **self._preview.owned(self._span(span, attributes))}
         return _copy(span, lambda: owned)
