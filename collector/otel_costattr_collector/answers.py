@@ -253,7 +253,7 @@ def _amount(count: int, rate: str | None) -> str | None:
 def _formula(line: Mapping[str, Any], units: list[PricedUnit]) -> str:
     if line["amount_usd"] is None:
         return f"no amount: {line['status']}"
-    if line["entry"] == "allocation" and not units and line["description"]:
+    if line["entry"] in {"allocation", "true_up"} and not units and line["description"]:
         return f"{line['description']} = {line['amount_usd']} USD"
     metric = line["cost_metric"]
     if metric and metric in line["rates"] and line["entry"] != "allocation":

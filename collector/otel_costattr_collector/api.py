@@ -27,6 +27,7 @@ from otel_costattr_collector.costs.book import CostBook
 from otel_costattr_collector.costs.ids import CostIds, in_ledger
 from otel_costattr_collector.costs.lines import CostLines
 from otel_costattr_collector.costs.router import costs_router
+from otel_costattr_collector.invoices.router import invoices_router
 from otel_costattr_collector.margins.router import margins_router
 from otel_costattr_collector.outcomes import Conflict, OutcomeBook, Outcomes, Taken
 from otel_costattr_collector.revenue.router import revenue_router
@@ -73,6 +74,7 @@ def create_api(
     api.include_router(budgets_router(store, gate, leases=leases))
     api.include_router(costs_router(costs or _cost_book(store, api.state.bookings), sender))
     api.include_router(allocation_router(store, api.state.bookings, gate))
+    api.include_router(invoices_router(store, api.state.bookings, gate))
     _add_answers(api, store, reader)
     _add_failures(api)
     return api

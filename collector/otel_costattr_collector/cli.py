@@ -128,6 +128,24 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="invoice",
+        summary="bill a customer for a month by its plan, as JSON, CSV or a page",
+        module="otel_costattr_collector.commands.invoice",
+        extra="collector",
+    ),
+    cli.Command(
+        name="reconcile",
+        summary="hold a provider's bill against the ledger, and split the gap into causes",
+        module="otel_costattr_collector.commands.reconcile",
+        extra="collector",
+    ),
+    cli.Command(
+        name="verify",
+        summary="check the chain of statements that customers were billed by",
+        module="otel_costattr_collector.commands.verify",
+        extra="collector",
+    ),
+    cli.Command(
         name="keys",
         summary="make, list and revoke the keys of senders and readers",
         module="otel_costattr_collector.commands.keys",

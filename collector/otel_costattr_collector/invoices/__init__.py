@@ -1,0 +1,1 @@
+"""Invoices: statements for customers, and bills of providers held against the ledger."""
