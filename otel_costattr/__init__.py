@@ -13,6 +13,7 @@ from otel_costattr.model import Owner, Span, Usage
 
 if TYPE_CHECKING:
     from otel_costattr.assess import assess, assess_all
+    from otel_costattr.client import attribute
     from otel_costattr.guard import BudgetGuard
     from otel_costattr.pricing import PriceBook, price, shipped_book
     from otel_costattr.processor import CostSpanExporter, CostSpanProcessor
@@ -29,6 +30,7 @@ __all__ = [
     "Usage",
     "assess",
     "assess_all",
+    "attribute",
     "attribution",
     "price",
     "record_cost",
@@ -42,6 +44,7 @@ _LATER: Final = {
     "PriceBook": "otel_costattr.pricing",
     "assess": "otel_costattr.assess",
     "assess_all": "otel_costattr.assess",
+    "attribute": "otel_costattr.client",
     "price": "otel_costattr.pricing",
     "record_cost": "otel_costattr.recording",
     "shipped_book": "otel_costattr.pricing",

@@ -26,6 +26,7 @@ NAMES = [
     "Usage",
     "assess",
     "assess_all",
+    "attribute",
     "attribution",
     "price",
     "record_cost",

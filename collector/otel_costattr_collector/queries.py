@@ -42,6 +42,17 @@ ASKABLE: Final[tuple[str, ...]] = (
 """Columns that a question may group and filter by; `tags.NAME` is allowed too."""
 
 
+ROOTS: Final[Mapping[str, str]] = {
+    f"{name}_root": name for name in ("tenant", "user", "team", "project", "session")
+}
+"""What an identifier rolls up to (`org_123:user_456` to `org_123`), and whose identifier it is."""
+
+_ROOT: Final = (
+    "if(match({column}, '^h:[A-Za-z0-9_-]+:[0-9a-f]+$') AND length(extract({column}, '[^:]+$')) = 32"
+    " OR NOT match({column}, '[^:]'), {column}, extract({column}, '^:*[^:]+'))"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A table that keeps spend.
@@ -143,9 +154,16 @@ def dimension(word: str) -> str:
         BadInput: It is none; the message lists what is allowed.
     """
     name = ENTITY_TYPES.get(word, word)
-    if name in ASKABLE or _TAG.fullmatch(name):
+    if name in ASKABLE or name in ROOTS or _TAG.fullmatch(name):
         return name
     raise BadInput(f"unknown dimension {word!r}: use {', '.join(ASKABLE)} or tags.NAME")
+
+
+def column_of(name: str) -> str:
+    """Write the expression of a dimension that is no tag, in a table named `spent`."""
+    if name in ROOTS:
+        return _ROOT.format(column=f"spent.{ROOTS[name]}")
+    return f"spent.{name}"
 
 
 def tag_of(name: str) -> str | None:
@@ -161,10 +179,11 @@ def source_of(dimensions: frozenset[str], grains: frozenset[str]) -> Source:
         dimensions: Everything that is grouped or filtered by.
         grains: The grains that both ends of the period fit; `exact` is always one of them.
     """
+    stored = frozenset(ROOTS.get(name, name) for name in dimensions)
     return next(
         source
         for source in SOURCES
-        if source.grain in grains and (source.dimensions is None or dimensions <= source.dimensions)
+        if source.grain in grains and (source.dimensions is None or stored <= source.dimensions)
     )
 
 

@@ -276,7 +276,7 @@ def _check(question: Question) -> None:
 def _expression(name: str, parameter: str, parameters: dict[str, object]) -> str:
     tag = queries.tag_of(name)
     if tag is None:
-        return f"spent.{name}"
+        return queries.column_of(name)
     parameters[f"{parameter}_name"] = tag
     return f"spent.tags[{{{parameter}_name:String}}]"
 
