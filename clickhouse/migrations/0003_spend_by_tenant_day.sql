@@ -1,33 +1,33 @@
 -- What each tenant cost, by day of the reporting time zone.
--- Holds sums only, because a reversal can undo nothing else.
+-- Holds sums only, because a reversal can undo nothing else. LZ4, because it is small and read often.
 CREATE TABLE IF NOT EXISTS spend_by_tenant_day/*{local}*/ /*{on_cluster}*/
 (
     -- keys
-    day                      Date                      COMMENT 'Day of the event in the reporting time zone.' CODEC(Delta, ZSTD(1)),
-    recorded_date            Date                      COMMENT 'Day of recording in the reporting time zone: as billed then, in whole days.' CODEC(Delta, ZSTD(1)),
-    tenant                   LowCardinality(String)    COMMENT 'Tenant or customer.' CODEC(ZSTD(1)),
-    plan                     LowCardinality(String)    COMMENT 'Plan that the tenant pays for.' CODEC(ZSTD(1)),
-    provider                 LowCardinality(String)    COMMENT 'Provider as the price book names it, else as the span does.' CODEC(ZSTD(1)),
-    environment              LowCardinality(String)    COMMENT 'Deployment environment.' CODEC(ZSTD(1)),
-    data_mode                LowCardinality(String)    COMMENT 'real, test or demo.' CODEC(ZSTD(1)),
-    entry                    LowCardinality(String)    COMMENT 'What is booked: call, cost (no model call), reversal, rebook, allocation or true_up.' CODEC(ZSTD(1)),
-    status                   LowCardinality(String)    COMMENT 'priced, estimated, unpriced, committed (paid by provisioned capacity), aggregate (the sum of a wrapper) or duplicate_of.' CODEC(ZSTD(1)),
+    day                      Date                      COMMENT 'Day of the event in the reporting time zone.' CODEC(LZ4),
+    recorded_date            Date                      COMMENT 'Day of recording in the reporting time zone: as billed then, in whole days.' CODEC(LZ4),
+    tenant                   LowCardinality(String)    COMMENT 'Tenant or customer.' CODEC(LZ4),
+    plan                     LowCardinality(String)    COMMENT 'Plan that the tenant pays for.' CODEC(LZ4),
+    provider                 LowCardinality(String)    COMMENT 'Provider as the price book names it, else as the span does.' CODEC(LZ4),
+    environment              LowCardinality(String)    COMMENT 'Deployment environment.' CODEC(LZ4),
+    data_mode                LowCardinality(String)    COMMENT 'real, test or demo.' CODEC(LZ4),
+    entry                    LowCardinality(String)    COMMENT 'What is booked: call, cost (no model call), reversal, rebook, allocation or true_up.' CODEC(LZ4),
+    status                   LowCardinality(String)    COMMENT 'priced, estimated, unpriced, committed (paid by provisioned capacity), aggregate (the sum of a wrapper) or duplicate_of.' CODEC(LZ4),
 
     -- sums
-    lines                    Int64                     COMMENT 'Lines, reversals taken off.' CODEC(T64, ZSTD(1)),
-    calls                    Int64                     COMMENT 'Model calls.' CODEC(T64, ZSTD(1)),
-    usage_calls              Int64                     COMMENT 'Calls whose token counts are known.' CODEC(T64, ZSTD(1)),
-    failed_calls             Int64                     COMMENT 'Calls that failed.' CODEC(T64, ZSTD(1)),
-    input_total_tokens       Int64                     COMMENT 'Tokens sent to the model, cached ones and every modality included.' CODEC(T64, ZSTD(1)),
-    cache_read_total_tokens  Int64                     COMMENT 'Tokens read from a cache, every modality.' CODEC(T64, ZSTD(1)),
-    cache_write_total_tokens Int64                     COMMENT 'Tokens written to a cache, whatever its length.' CODEC(T64, ZSTD(1)),
-    output_total_tokens      Int64                     COMMENT 'Tokens that the model produced, reasoning and every modality included.' CODEC(T64, ZSTD(1)),
-    reasoning_tokens         Int64                     COMMENT 'Of these, tokens spent on reasoning.' CODEC(T64, ZSTD(1)),
-    amount_usd               Nullable(Decimal(38, 12)) COMMENT 'Cost, USD; NULL where no line has one.' CODEC(ZSTD(1)),
-    list_usd                 Nullable(Decimal(38, 12)) COMMENT 'Cost at published rates, USD; NULL where no line has one.' CODEC(ZSTD(1)),
-    reported_cost_usd        Nullable(Decimal(38, 12)) COMMENT 'Cost that emitters claim, USD; NULL where none does.' CODEC(ZSTD(1)),
-    least_usd                Nullable(Decimal(38, 12)) COMMENT 'Least that calls without a price can have cost, USD; NULL where nobody can say.' CODEC(ZSTD(1)),
-    most_usd                 Nullable(Decimal(38, 12)) COMMENT 'Most that calls without a price can have cost, USD; NULL where nobody can say.' CODEC(ZSTD(1))
+    lines                    Int64                     COMMENT 'Lines, reversals taken off.' CODEC(LZ4),
+    calls                    Int64                     COMMENT 'Model calls.' CODEC(LZ4),
+    usage_calls              Int64                     COMMENT 'Calls whose token counts are known.' CODEC(LZ4),
+    failed_calls             Int64                     COMMENT 'Calls that failed.' CODEC(LZ4),
+    input_total_tokens       Int64                     COMMENT 'Tokens sent to the model, cached ones and every modality included.' CODEC(LZ4),
+    cache_read_total_tokens  Int64                     COMMENT 'Tokens read from a cache, every modality.' CODEC(LZ4),
+    cache_write_total_tokens Int64                     COMMENT 'Tokens written to a cache, whatever its length.' CODEC(LZ4),
+    output_total_tokens      Int64                     COMMENT 'Tokens that the model produced, reasoning and every modality included.' CODEC(LZ4),
+    reasoning_tokens         Int64                     COMMENT 'Of these, tokens spent on reasoning.' CODEC(LZ4),
+    amount_usd               Nullable(Decimal(38, 12)) COMMENT 'Cost, USD; NULL where no line has one.' CODEC(LZ4),
+    list_usd                 Nullable(Decimal(38, 12)) COMMENT 'Cost at published rates, USD; NULL where no line has one.' CODEC(LZ4),
+    reported_cost_usd        Nullable(Decimal(38, 12)) COMMENT 'Cost that emitters claim, USD; NULL where none does.' CODEC(LZ4),
+    least_usd                Nullable(Decimal(38, 12)) COMMENT 'Least that calls without a price can have cost, USD; NULL where nobody can say.' CODEC(LZ4),
+    most_usd                 Nullable(Decimal(38, 12)) COMMENT 'Most that calls without a price can have cost, USD; NULL where nobody can say.' CODEC(LZ4)
 )
 ENGINE = /*{engine}*/ SummingMergeTree
 PARTITION BY toYYYYMM(day)

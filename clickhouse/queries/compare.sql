@@ -1,6 +1,7 @@
 -- Two periods compared, and the difference split into what caused it; the largest change first.
 --
--- As it stands it compares the last seven days with the seven before them, by feature. The period
+-- It reads any table that keeps spend, its parts and these dimensions: the ledger, or the rollup by
+-- feature. As it stands it compares the last seven days with the seven before them, by feature. The period
 -- before may be several windows of the length of the period after; its sums are then divided by
 -- their number.
 --
@@ -64,56 +65,49 @@ SELECT
 FROM
 (
     WITH
-        /*{after*/ spent.event_ns >= now() - INTERVAL 7 DAY /*}*/ AS is_after,
-        /*{before*/ spent.event_ns < now() - INTERVAL 7 DAY AND spent.event_ns >= now() - INTERVAL 14 DAY /*}*/ AS is_before,
-        spent.amount_usd IS NOT NULL AS has_price,
         [
-            sumIf(spent.input_tokens + spent.input_audio_tokens + spent.input_image_tokens + spent.input_video_tokens, is_before AND has_price),
-            sumIf(spent.cache_read_total_tokens, is_before AND has_price),
-            sumIf(spent.cache_write_total_tokens, is_before AND has_price),
-            sumIf(spent.output_tokens + spent.output_audio_tokens + spent.output_image_tokens, is_before AND has_price),
-            sumIf(spent.reasoning_tokens, is_before AND has_price)
+            sumIf(line.plain_input_tokens, is_before AND has_price),
+            sumIf(line.cache_read_total_tokens, is_before AND has_price),
+            sumIf(line.cache_write_total_tokens, is_before AND has_price),
+            sumIf(line.plain_output_tokens, is_before AND has_price),
+            sumIf(line.reasoning_tokens, is_before AND has_price)
         ] AS tokens_b,
         [
-            toDecimal256(ifNull(sumIf(spent.input_usd, is_before AND has_price), 0), 12),
-            toDecimal256(ifNull(sumIf(spent.cache_read_usd, is_before AND has_price), 0), 12),
-            toDecimal256(ifNull(sumIf(spent.cache_write_usd, is_before AND has_price), 0), 12),
-            toDecimal256(ifNull(sumIf(spent.output_usd, is_before AND has_price), 0), 12),
-            toDecimal256(ifNull(sumIf(spent.reasoning_usd, is_before AND has_price), 0), 12)
+            toDecimal256(ifNull(sumIf(line.input_usd, is_before AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(line.cache_read_usd, is_before AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(line.cache_write_usd, is_before AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(line.output_usd, is_before AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(line.reasoning_usd, is_before AND has_price), 0), 12)
         ] AS usd_b,
         [
-            sumIf(spent.input_tokens + spent.input_audio_tokens + spent.input_image_tokens + spent.input_video_tokens, is_after AND has_price),
-            sumIf(spent.cache_read_total_tokens, is_after AND has_price),
-            sumIf(spent.cache_write_total_tokens, is_after AND has_price),
-            sumIf(spent.output_tokens + spent.output_audio_tokens + spent.output_image_tokens, is_after AND has_price),
-            sumIf(spent.reasoning_tokens, is_after AND has_price)
+            sumIf(line.plain_input_tokens, is_after AND has_price),
+            sumIf(line.cache_read_total_tokens, is_after AND has_price),
+            sumIf(line.cache_write_total_tokens, is_after AND has_price),
+            sumIf(line.plain_output_tokens, is_after AND has_price),
+            sumIf(line.reasoning_tokens, is_after AND has_price)
         ] AS tokens_a,
         [
-            toDecimal256(ifNull(sumIf(spent.input_usd, is_after AND has_price), 0), 12),
-            toDecimal256(ifNull(sumIf(spent.cache_read_usd, is_after AND has_price), 0), 12),
-            toDecimal256(ifNull(sumIf(spent.cache_write_usd, is_after AND has_price), 0), 12),
-            toDecimal256(ifNull(sumIf(spent.output_usd, is_after AND has_price), 0), 12),
-            toDecimal256(ifNull(sumIf(spent.reasoning_usd, is_after AND has_price), 0), 12)
+            toDecimal256(ifNull(sumIf(line.input_usd, is_after AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(line.cache_read_usd, is_after AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(line.cache_write_usd, is_after AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(line.output_usd, is_after AND has_price), 0), 12),
+            toDecimal256(ifNull(sumIf(line.reasoning_usd, is_after AND has_price), 0), 12)
         ] AS usd_a
     SELECT
-        /*{dimensions*/ spent.feature AS feature /*}*/,
-        spent.provider AS by_provider,
-        spent.model AS by_model,
-        spent.operation AS by_operation,
-        spent.service_tier AS by_tier,
-        sumIf(spent.lines, is_before) AS lines_before,
-        sumIf(spent.lines, is_after) AS lines_after,
-        sumIf(spent.calls, is_before) AS all_calls_before,
-        sumIf(spent.calls, is_after) AS all_calls_after,
-        sumIf(spent.calls, is_before AND has_price) AS priced_calls_before,
-        sumIf(spent.calls, is_after AND has_price) AS priced_calls_after,
-        toDecimal256(sumIf(spent.amount_usd, is_before), 12) AS amount_before,
-        toDecimal256(sumIf(spent.amount_usd, is_after), 12) AS amount_after,
+        /*{keys*/ feature /*}*/,
+        sumIf(line.lines, is_before) AS lines_before,
+        sumIf(line.lines, is_after) AS lines_after,
+        sumIf(line.calls, is_before) AS all_calls_before,
+        sumIf(line.calls, is_after) AS all_calls_after,
+        sumIf(line.calls, is_before AND has_price) AS priced_calls_before,
+        sumIf(line.calls, is_after AND has_price) AS priced_calls_after,
+        toDecimal256(sumIf(line.amount_usd, is_before), 12) AS amount_before,
+        toDecimal256(sumIf(line.amount_usd, is_after), 12) AS amount_after,
         tokens_b AS count_before,
         tokens_a AS count_after,
         usd_a AS usd_after,
-        toDecimal256(ifNull(sumIf(spent.uses_usd, is_before AND has_price), 0), 12) AS uses_before,
-        toDecimal256(ifNull(sumIf(spent.uses_usd, is_after AND has_price), 0), 12) AS uses_after,
+        toDecimal256(ifNull(sumIf(line.uses_usd, is_before AND has_price), 0), 12) AS uses_before,
+        toDecimal256(ifNull(sumIf(line.uses_usd, is_after AND has_price), 0), 12) AS uses_after,
         arraySum(usd_b) + uses_before AS calls_usd_before,
         arraySum(usd_a) + uses_after AS calls_usd_after,
         if(
@@ -130,8 +124,35 @@ FROM
             (usd_old, usd_new, old, new) -> if(old = 0, usd_new, usd_old * new / if(old = 0, 1, old)),
             usd_b, usd_a, tokens_b, tokens_a
         ) AS segment_at_old_rates
-    FROM ledger AS spent
-    WHERE (is_before OR is_after) AND (/*{filter*/ true /*}*/)
+    FROM
+    (
+        SELECT
+            /*{dimensions*/ spent.feature AS feature /*}*/,
+            spent.provider AS by_provider,
+            spent.model AS by_model,
+            spent.operation AS by_operation,
+            spent.service_tier AS by_tier,
+            /*{after*/ spent.event_ns >= now() - INTERVAL 7 DAY /*}*/ AS is_after,
+            /*{before*/ spent.event_ns < now() - INTERVAL 7 DAY AND spent.event_ns >= now() - INTERVAL 14 DAY /*}*/ AS is_before,
+            spent.amount_usd IS NOT NULL AS has_price,
+            sum(spent.lines) AS lines,
+            sum(spent.calls) AS calls,
+            sum(spent.input_total_tokens - spent.cache_read_total_tokens - spent.cache_write_total_tokens) AS plain_input_tokens,
+            sum(spent.cache_read_total_tokens) AS cache_read_total_tokens,
+            sum(spent.cache_write_total_tokens) AS cache_write_total_tokens,
+            sum(spent.output_total_tokens - spent.reasoning_tokens) AS plain_output_tokens,
+            sum(spent.reasoning_tokens) AS reasoning_tokens,
+            sum(spent.input_usd) AS input_usd,
+            sum(spent.cache_read_usd) AS cache_read_usd,
+            sum(spent.cache_write_usd) AS cache_write_usd,
+            sum(spent.output_usd) AS output_usd,
+            sum(spent.reasoning_usd) AS reasoning_usd,
+            sum(spent.uses_usd) AS uses_usd,
+            sum(spent.amount_usd) AS amount_usd
+        FROM /*{source*/ ledger /*}*/ AS spent
+        WHERE (is_before OR is_after) AND (/*{filter*/ true /*}*/)
+        GROUP BY /*{keys*/ feature /*}*/, by_provider, by_model, by_operation, by_tier, is_before, is_after, has_price
+    ) AS line
     GROUP BY /*{keys*/ feature /*}*/, by_provider, by_model, by_operation, by_tier
 ) AS segment
 GROUP BY GROUPING SETS ((/*{keys*/ feature /*}*/), ())

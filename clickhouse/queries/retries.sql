@@ -1,8 +1,9 @@
 -- How often the same thing is asked again, and what that costs.
 --
 -- A try is a call that names the request it serves; a further one with the same
--- external_request_id, step, prompt and operation is a retry. As it stands it answers for features,
--- for all time.
+-- external_request_id, step, prompt and operation is a retry. Requests of one call on one line are
+-- summed at once, as request 0; the others, and the calls in them, are told apart by 64 bit hashes. As it stands it
+-- answers for features, for all time.
 --
 -- Columns:
 --   is_total          1 on the one row that sums over all others, 0 elsewhere
@@ -16,15 +17,23 @@
 --   total_cost        USD of the tries; NULL if nothing has a price
 --   retry_cost        USD of all but the last try of each request; NULL if nothing has a price
 --   unnamed_calls     calls that name no request: nobody can say whether they are retries
+WITH several AS
+(
+    SELECT cityHash64(spent.external_request_id, spent.step, spent.prompt, spent.operation) AS request
+    FROM ledger AS spent
+    WHERE spent.external_request_id != '' AND spent.status != 'duplicate_of' AND (/*{filter*/ spent.entry != 'cost' /*}*/)
+    GROUP BY request
+    HAVING count() != 1 OR sum(spent.calls) != 1
+)
 SELECT
     grouping(/*{keys*/ feature /*}*/) > 0 AS is_total,
     /*{keys*/ feature /*}*/,
-    countIf(named AND asked.tries > 0) AS requests,
-    countIf(named AND asked.tries > 1) AS retried_requests,
+    sumIf(if(request = 0, asked.tries, 1), named) AS requests,
+    countIf(named AND request != 0 AND asked.tries > 1) AS retried_requests,
     sumIf(asked.tries, named) AS tries,
     sumIf(asked.failed, named) AS failed_tries,
     toDecimal64(tries, 6) / nullIf(requests, 0) AS retry_multiplier,
-    maxIf(asked.tries, named) AS most_tries,
+    maxIf(if(request = 0, 1, asked.tries), named) AS most_tries,
     sumIf(asked.cost, named) AS total_cost,
     total_cost - sumIf(asked.last_cost, named) AS retry_cost,
     sumIf(asked.tries, NOT named) AS unnamed_calls
@@ -32,30 +41,30 @@ FROM
 (
     SELECT
         /*{keys*/ feature /*}*/,
-        by_request != '' AS named,
+        named,
+        request,
         sum(one.calls) AS tries,
         sum(one.failed) AS failed,
         sum(one.cost) AS cost,
-        argMax((one.cost,), (one.at, one.call_key)).1 AS last_cost
+        if(request = 0, cost, argMax((one.cost,), (one.at, one.call)).1) AS last_cost
     FROM
     (
+        WITH cityHash64(spent.external_request_id, spent.step, spent.prompt, spent.operation) AS hash
         SELECT
             /*{dimensions*/ spent.feature AS feature /*}*/,
-            spent.external_request_id AS by_request,
-            if(by_request = '', '', spent.step) AS by_step,
-            if(by_request = '', '', spent.prompt) AS by_prompt,
-            if(by_request = '', '', spent.operation) AS by_operation,
-            if(by_request = '', '', spent.call_key) AS call_key,
+            spent.external_request_id != '' AS named,
+            if(named AND hash IN (several), hash, 0) AS request,
+            if(request = 0, 0, cityHash64(spent.call_key)) AS call,
             min(spent.event_ns) AS at,
             sum(spent.calls) AS calls,
             sum(spent.failed_calls) AS failed,
             sum(spent.amount_usd) AS cost
         FROM ledger AS spent
         WHERE spent.status != 'duplicate_of' AND (/*{filter*/ spent.entry != 'cost' /*}*/)
-        GROUP BY /*{keys*/ feature /*}*/, by_request, by_step, by_prompt, by_operation, call_key
+        GROUP BY /*{keys*/ feature /*}*/, named, request, call
         HAVING calls > 0
     ) AS one
-    GROUP BY /*{keys*/ feature /*}*/, by_request, by_step, by_prompt, by_operation
+    GROUP BY /*{keys*/ feature /*}*/, named, request
 ) AS asked
 GROUP BY GROUPING SETS ((/*{keys*/ feature /*}*/), ())
 ORDER BY is_total DESC, retry_cost DESC NULLS LAST, tries DESC, /*{keys*/ feature /*}*/

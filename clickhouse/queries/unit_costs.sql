@@ -2,8 +2,9 @@
 --
 -- As it stands it answers for features, for all time. A cost per session is that of the lines that
 -- name a session, divided by the sessions; the same for users, requests and traces. What has no
--- price is in no amount, so calls without one are not divided by. What is different is told apart by
--- 64 bit hashes: among ten million sessions the chance that two look alike is below 1 in 100,000.
+-- price is in no amount, so calls without one are not divided by. Counting what is different is the
+-- work: a question about some of the units leaves the others NULL. They are told apart by
+-- 64 bit hashes: among ten million the chance that two look alike is below 1 in 100,000.
 --
 -- Columns:
 --   is_total          1 on the one row that sums over all others, 0 elsewhere
@@ -12,13 +13,13 @@
 --   calls             model calls
 --   unpriced_calls    of these, without a price: in no amount
 --   cost_per_call     USD of model calls for each call with a price
---   sessions          different sessions
+--   sessions          different sessions; NULL if not asked for
 --   cost_per_session  USD; NULL if no session is known or nothing in them has a price
---   users             different users
+--   users             different users; NULL if not asked for
 --   cost_per_user     USD; NULL likewise
---   requests          different external_request_id
+--   requests          different external_request_id; NULL likewise
 --   cost_per_request  USD; NULL likewise
---   traces            different traces
+--   traces            different traces; NULL likewise
 --   cost_per_trace    USD; NULL likewise
 SELECT
     grouping(/*{keys*/ feature /*}*/) > 0 AS is_total,
@@ -31,14 +32,22 @@ SELECT
         NULL,
         sum(spent.amount_usd - ifNull(spent.other_usd, 0)) / if(calls = unpriced_calls, 1, calls - unpriced_calls)
     ) AS cost_per_call,
-    uniqExactIf(sipHash64(spent.tenant, spent.session), spent.session != '' AND spent.lines > 0) AS sessions,
-    sumIf(spent.amount_usd, spent.session != '') / nullIf(sessions, 0) AS cost_per_session,
-    uniqExactIf(sipHash64(spent.tenant, spent.user), spent.user != '' AND spent.lines > 0) AS users,
-    sumIf(spent.amount_usd, spent.user != '') / nullIf(users, 0) AS cost_per_user,
-    uniqExactIf(sipHash64(spent.external_request_id), spent.external_request_id != '' AND spent.lines > 0) AS requests,
-    sumIf(spent.amount_usd, spent.external_request_id != '') / nullIf(requests, 0) AS cost_per_request,
-    uniqExactIf(sipHash64(spent.trace_id), spent.trace_id != '' AND spent.lines > 0) AS traces,
+    /*{session*/
+    uniqExactIf(cityHash64(spent.tenant, spent.session), spent.session != '' AND spent.lines > 0) AS sessions,
+    sumIf(spent.amount_usd, spent.session != '') / nullIf(sessions, 0) AS cost_per_session
+    /*}*/,
+    /*{user*/
+    uniqExactIf(cityHash64(spent.tenant, spent.user), spent.user != '' AND spent.lines > 0) AS users,
+    sumIf(spent.amount_usd, spent.user != '') / nullIf(users, 0) AS cost_per_user
+    /*}*/,
+    /*{request*/
+    uniqExactIf(cityHash64(spent.external_request_id), spent.external_request_id != '' AND spent.lines > 0) AS requests,
+    sumIf(spent.amount_usd, spent.external_request_id != '') / nullIf(requests, 0) AS cost_per_request
+    /*}*/,
+    /*{trace*/
+    uniqExactIf(cityHash64(spent.trace_id), spent.trace_id != '' AND spent.lines > 0) AS traces,
     sumIf(spent.amount_usd, spent.trace_id != '') / nullIf(traces, 0) AS cost_per_trace
+    /*}*/
 FROM ledger AS spent
 WHERE /*{filter*/ true /*}*/
 GROUP BY GROUPING SETS ((/*{keys*/ feature /*}*/), ())

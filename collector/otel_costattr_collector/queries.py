@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, Literal
 
 from otel_costattr.errors import BadInput
 from otel_costattr.model import DIMENSIONS
@@ -61,53 +61,46 @@ class Source:
         table: Its name.
         dimensions: What it can be asked for; None for everything, tags included.
         grain: Its unit of time: `day` in the reporting time zone, `quarter` hours, or `exact`.
-        since: Condition for the start of a period.
-        until: Condition for its end, exclusive.
+        moment: The column that says when it happened.
     """
 
     table: str
     dimensions: frozenset[str] | None
-    grain: str
-    since: str
-    until: str
+    grain: Literal["day", "quarter", "exact"]
+    moment: str
 
 
 _TENANT_DAY: Final = "tenant plan provider environment data_mode entry status"
 _FEATURE_15M: Final = (
     "feature step prompt prompt_version agent workflow team project experiment variant"
-    " environment data_mode provider model service_tier entry status reason"
+    " environment data_mode provider model operation service_tier entry status reason"
 )
 _SESSION: Final = "tenant session environment data_mode entry status"
-_DAYS: Final = ("spent.day >= {since_day:Date}", "spent.day < {until_day:Date}")
 
 SOURCES: Final[tuple[Source, ...]] = (
     Source(
         table="spend_by_tenant_day",
         dimensions=frozenset(_TENANT_DAY.split()),
         grain="day",
-        since=_DAYS[0],
-        until=_DAYS[1],
+        moment="spent.day",
     ),
     Source(
         table="spend_by_feature_15m",
         dimensions=frozenset(_FEATURE_15M.split()),
         grain="quarter",
-        since="spent.bucket >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')",
-        until="spent.bucket < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')",
+        moment="spent.bucket",
     ),
     Source(
         table="spend_by_session",
         dimensions=frozenset(_SESSION.split()),
         grain="day",
-        since=_DAYS[0],
-        until=_DAYS[1],
+        moment="spent.day",
     ),
     Source(
         table="ledger",
         dimensions=None,
         grain="exact",
-        since="spent.event_ns >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')",
-        until="spent.event_ns < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')",
+        moment="spent.event_ns",
     ),
 )
 """Where spend is kept, the smallest first; the ledger answers what no rollup can."""

@@ -6,7 +6,7 @@ unit of time both ends of the period and the buckets are made of; the ledger whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
@@ -28,11 +28,6 @@ _MEASURES: Final[Mapping[Measure, tuple[str, ...]]] = {
     "fully_loaded": (),
 }
 _DAYS_OR_MORE: Final = frozenset({"day", "week", "month"})
-_MOMENT: Final[Mapping[str, str]] = {
-    "exact": "spent.event_ns",
-    "quarter": "spent.bucket",
-    "day": "spent.day",
-}
 _BUCKETS: Final[Mapping[Grain, str]] = {
     "15m": "toStartOfFifteenMinutes(toDateTime({moment}, 'UTC'))",
     "hour": "toDateTime(toUnixTimestamp({moment}) - 60 * toMinute({moment}, {{time_zone:String}})"
@@ -223,9 +218,24 @@ def limit_of(question: Question, *, total: bool = False) -> str:
 
 def bucket(grain: Grain, source: queries.Source) -> str:
     """Write the expression of the bucket that a row of a table is in."""
-    moment = _MOMENT[source.grain]
+    moment = source.moment
     day = moment if source.grain == "day" else f"toDate({moment}, {{time_zone:String}})"
     return _BUCKETS[grain].format(moment=moment, day=day)
+
+
+def source_for(
+    question: Question, *, needs: Iterable[str] = (), edges: Iterable[Edge] = ()
+) -> queries.Source:
+    """Choose the smallest table that can answer: the one place where that is decided.
+
+    Args:
+        question: What was asked.
+        needs: Dimensions that the query reads beside those of the question.
+        edges: Ends of periods beside those of the question.
+    """
+    left_out = (name for group in question.without for name in group)
+    names = frozenset((*question.group_by, *question.filters, *left_out, *needs))
+    return queries.source_of(names, _grains(question, edges))
 
 
 def frame(question: Question, *, table: str = "") -> Frame:
@@ -241,11 +251,7 @@ def frame(question: Question, *, table: str = "") -> Frame:
     _check(question)
     parameters: dict[str, object] = {}
     places = tuple(enumerate(question.group_by))
-    source = (
-        queries.source_named(table)
-        if table
-        else queries.source_of(_dimensions(question), _grains(question))
-    )
+    source = queries.source_named(table) if table else source_for(question)
     return Frame(
         source=source,
         keys=tuple(f"tag_{place}" if queries.tag_of(name) else name for place, name in places),
@@ -258,11 +264,6 @@ def frame(question: Question, *, table: str = "") -> Frame:
         ),
         parameters=parameters,
     )
-
-
-def _dimensions(question: Question) -> frozenset[str]:
-    left_out = (name for group in question.without for name in group)
-    return frozenset((*question.group_by, *question.filters, *left_out))
 
 
 def _check(question: Question) -> None:
@@ -281,8 +282,8 @@ def _expression(name: str, parameter: str, parameters: dict[str, object]) -> str
     return f"spent.tags[{{{parameter}_name:String}}]"
 
 
-def _grains(question: Question) -> frozenset[str]:
-    edges = [end for end in (question.since, question.until) if end is not None]
+def _grains(question: Question, more: Iterable[Edge]) -> frozenset[str]:
+    edges = [end for end in (question.since, question.until, *more) if end is not None]
     recorded_days = question.as_of is None or question.as_of.day is not None
     own_days = question.grain == "" or (
         question.grain in _DAYS_OR_MORE and question.time_zone == question.reporting_zone
@@ -296,15 +297,11 @@ def _grains(question: Question) -> frozenset[str]:
 
 
 def _period(question: Question, source: queries.Source, parameters: dict[str, object]) -> list[str]:
-    conditions = []
-    for name, end, condition in (
-        ("since", question.since, source.since),
-        ("until", question.until, source.until),
-    ):
-        if end is not None:
-            by_day = source.grain == "day"
-            parameters[f"{name}_day" if by_day else f"{name}_ns"] = end.day if by_day else end.ns
-            conditions.append(condition)
+    conditions = [
+        _limit(source, name, compares, end, parameters)
+        for name, compares, end in (("since", ">=", question.since), ("until", "<", question.until))
+        if end is not None
+    ]
     if question.as_of is not None:
         exact = source.grain == "exact"
         parameters["as_of"] = question.as_of.ns if exact else question.as_of.day
@@ -314,6 +311,32 @@ def _period(question: Question, source: queries.Source, parameters: dict[str, ob
             else "spent.recorded_date < {as_of:Date}"
         )
     return conditions
+
+
+def window(
+    source: queries.Source, name: str, since: Edge, until: Edge, parameters: dict[str, object]
+) -> str:
+    """Write the condition that a row lies in a period.
+
+    Args:
+        source: The table; its grain fits the period.
+        name: Makes the names of the parameters unique.
+        since: Start.
+        until: End, exclusive.
+        parameters: Takes the values.
+    """
+    start = _limit(source, f"{name}_since", ">=", since, parameters)
+    return f"({start} AND {_limit(source, f'{name}_until', '<', until, parameters)})"
+
+
+def _limit(
+    source: queries.Source, name: str, compares: str, end: Edge, parameters: dict[str, object]
+) -> str:
+    if source.grain == "day":
+        parameters[f"{name}_day"] = end.day
+        return f"{source.moment} {compares} {{{name}_day:Date}}"
+    parameters[f"{name}_ns"] = end.ns
+    return f"{source.moment} {compares} fromUnixTimestamp64Nano({{{name}_ns:Int64}}, 'UTC')"
 
 
 def _filters(question: Question, parameters: dict[str, object]) -> list[str]:

@@ -81,6 +81,17 @@ def test_unit_costs(month_client: TestClient, lines: Lines, where: tuple[str, ..
             assert found == _each(mine, key, known), (value, plural)
 
 
+def test_unit_costs_count_what_is_asked_for_alone(month_client: TestClient) -> None:
+    """Units that nobody asked for stay null, the others do not change."""
+    every = _get(month_client, "/v1/analytics/unit-costs", ())
+    some = _get(month_client, "/v1/analytics/unit-costs", (), per=["user"])
+
+    for all_units, one in zip(every["data"], some["data"], strict=True):
+        unasked = {f"{unit}s": None for unit in ("session", "request", "trace")}
+        unasked |= {f"cost_per_{unit}": None for unit in ("session", "request", "trace")}
+        assert one == all_units | unasked
+
+
 @pytest.mark.parametrize("where", FILTERS, ids=str)
 def test_retries(month_client: TestClient, lines: Lines, where: tuple[str, ...]) -> None:
     """A retry is a further call of the same request, step, prompt and operation."""

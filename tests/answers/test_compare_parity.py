@@ -36,7 +36,7 @@ HOURS = st.integers(0, 31 * 24 - 1)
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -152,7 +152,7 @@ def _calls(lines: Iterable[Line]) -> int:
 
 
 def _sum(lines: Iterable[Line], name: str) -> Fraction:
-    return sum((Fraction(line[name]) for line in lines if line[name] is not None), Fraction(0))
+    return Fraction(sum((line[name] for line in lines if line[name] is not None), Decimal(0)))
 
 
 def _period(first_hour: int, hours: int) -> tuple[str, str]:

@@ -76,6 +76,19 @@ class Grouped(Asked):
     )
 
 
+Unit = Literal["session", "user", "request", "trace"]
+UNITS: Final[tuple[Unit, ...]] = ("session", "user", "request", "trace")
+
+
+class UnitsAsked(Grouped):
+    """A question about what one of something costs."""
+
+    per: list[Unit] = Field(
+        default=list(UNITS),
+        description="Units that are counted, repeated; fewer are faster over many calls.",
+    )
+
+
 class CostsAsked(Grouped):
     """A question about costs."""
 
@@ -175,22 +188,6 @@ def periods_of(asked: Compared, question: Question) -> tuple[Edge, Edge]:
     if before[1].ns <= before[0].ns:
         raise BadInput("the period before ends before it starts")
     return before
-
-
-def window(name: str, since: Edge, until: Edge, parameters: dict[str, object]) -> str:
-    """Write the condition that a line of the ledger lies in a period.
-
-    Args:
-        name: Makes the names of the parameters unique.
-        since: Start.
-        until: End, exclusive.
-        parameters: Takes the values.
-    """
-    parameters[f"{name}_since"], parameters[f"{name}_until"] = since.ns, until.ns
-    return (
-        f"(spent.event_ns >= fromUnixTimestamp64Nano({{{name}_since:Int64}}, 'UTC')"
-        f" AND spent.event_ns < fromUnixTimestamp64Nano({{{name}_until:Int64}}, 'UTC'))"
-    )
 
 
 def cursor_at(offset: int) -> str:

@@ -10,17 +10,20 @@ from otel_costattr.errors import BadInput
 from otel_costattr_collector import queries, spend
 from otel_costattr_collector.analytics import rows
 from otel_costattr_collector.analytics.asking import (
+    UNITS,
     Asked,
     Compared,
     Grouped,
+    UnitsAsked,
     periods_of,
-    window,
 )
+from otel_costattr_collector.analytics.each import each, quoted
 from otel_costattr_collector.analytics.metrics_coverage import metrics_parts
+from otel_costattr_collector.analytics.periods import Periods, compare, movers
 from otel_costattr_collector.spend import Frame, Question
 
-Parts = dict[str, str]
-Ask = Callable[[Asked, Question], tuple[Parts, dict[str, object]]]
+Written = tuple[str, dict[str, object]]
+Ask = Callable[[Asked, Question], Written]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class Named:
         summary: One line for the API's description.
         row: The shape of a row.
         asked: The words that it understands.
-        ask: Makes the parts of the SQL and its parameters.
+        ask: Writes the SQL and its parameters.
         group_by: Dimensions if the question names none.
         by_dimensions: Whether the columns of a row begin with these dimensions.
         has_total: Whether the first row is the total, marked by `is_total`.
@@ -79,98 +82,82 @@ COVERED: Final = (
 OWNERS: Final = ("tenant", "feature", "prompt_version")
 
 
-def _plain(table: str = "ledger") -> Ask:
-    def ask(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
+def _by_dimensions(query: str, *, table: str = "ledger") -> Ask:
+    def ask(_: Asked, question: Question) -> Written:
         frame = spend.frame(question, table=table)
-        return _limited(frame, question), frame.parameters
+        return _written(query, frame, question, frame.parts, total=True)
 
     return ask
 
 
-def _limited(frame: Frame, question: Question) -> Parts:
-    return {**frame.parts, "limit": spend.limit_of(question, total=True)}
+def _written(
+    query: str,
+    frame: Frame,
+    question: Question,
+    parts: Mapping[str, str] | None = None,
+    *,
+    total: bool = False,
+) -> Written:
+    limit = spend.limit_of(question, total=total)
+    given = {"filter": frame.parts["filter"], **(parts or {}), "limit": limit}
+    return queries.render(query, given), frame.parameters
 
 
-def _top(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
+def _top(_: Asked, question: Question) -> Written:
     frame = spend.frame(question)
-    return {**_limited(frame, question), "source": frame.source.table}, frame.parameters
+    parts = {**frame.parts, "source": frame.source.table}
+    return _written("top", frame, question, parts, total=True)
 
 
-def _ungrouped(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
+def _unit_costs(asked: Asked, question: Question) -> Written:
     frame = spend.frame(question, table="ledger")
-    parts = {"filter": frame.parts["filter"], "limit": spend.limit_of(question)}
-    return parts, frame.parameters
-
-
-def _coverage(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
-    frame = spend.frame(question)
-    pairs = zip(question.group_by, frame.expressions, strict=True)
-    known = ", ".join(f"({_quoted(name)}, {expression} != '')" for name, expression in pairs)
-    parts = {
-        "filter": frame.parts["filter"],
-        "pairs": f"[{known}]",
-        "source": frame.source.table,
+    counted = asked.per if isinstance(asked, UnitsAsked) else UNITS
+    unasked: Mapping[str, str] = {
+        unit: f"NULL::Nullable(UInt64) AS {unit}s,"
+        f" NULL::Nullable(Decimal(38, 12)) AS cost_per_{unit}"
+        for unit in UNITS
+        if unit not in counted
     }
-    return parts, frame.parameters
+    return _written("unit_costs", frame, question, {**frame.parts, **unasked}, total=True)
 
 
-def _backlog(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
+def _ungrouped(query: str) -> Ask:
+    def ask(_: Asked, question: Question) -> Written:
+        return _written(query, spend.frame(question, table="ledger"), question)
+
+    return ask
+
+
+def _coverage(_: Asked, question: Question) -> Written:
+    return each("coverage", question, lambda _: {})
+
+
+def _backlog(_: Asked, question: Question) -> Written:
     frame = spend.frame(question, table="ledger")
     pairs = zip(question.group_by, frame.expressions, strict=True)
-    missing = ", ".join(f"if({expression} = '', {_quoted(name)}, '')" for name, expression in pairs)
-    parts = {
-        "filter": frame.parts["filter"],
-        "missing": missing,
-        "limit": spend.limit_of(question),
-    }
-    return parts, frame.parameters
+    missing = ", ".join(f"if({expression} = '', {quoted(name)}, '')" for name, expression in pairs)
+    return _written("backlog", frame, question, {"missing": missing})
 
 
-def _compared(asked: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
-    parts, parameters, frame = _two_periods(asked, question)
-    return {**frame.parts, **parts, "limit": spend.limit_of(question, total=True)}, parameters
+def _between(write: Callable[[Question, Periods], Written]) -> Ask:
+    def ask(asked: Asked, question: Question) -> Written:
+        if not isinstance(asked, Compared) or question.since is None or question.until is None:
+            raise BadInput("two periods are compared: start_date and end_date are needed")
+        after = (question.since, question.until)
+        return write(question, Periods(after=after, before=(periods_of(asked, question),)))
+
+    return ask
 
 
-def _movers(asked: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
-    parts, parameters, frame = _two_periods(asked, question)
-    pairs = pairs_of(question.group_by, frame)
-    shown = {"filter": frame.parts["filter"], "limit": f"{question.limit}"}
-    return {**parts, **shown, "pairs": pairs}, parameters
+def _compared(question: Question, periods: Periods) -> Written:
+    return compare(question, periods, limit=spend.limit_of(question, total=True))
 
 
-def pairs_of(names: Sequence[str], frame: Frame) -> str:
-    """Write name and value of each dimension as an array of pairs."""
-    pairs = zip(names, frame.expressions, strict=True)
-    return (
-        "["
-        + ", ".join(f"({_quoted(name)}, toString({expression}))" for name, expression in pairs)
-        + "]"
-    )
+def _moved(question: Question, periods: Periods) -> Written:
+    return movers(question, periods, limit=question.limit)
 
 
-def _two_periods(asked: Asked, question: Question) -> tuple[Parts, dict[str, object], Frame]:
-    if not isinstance(asked, Compared) or question.since is None or question.until is None:
-        raise BadInput("two periods are compared: start_date and end_date are needed")
-    before = periods_of(asked, question)
-    after = (question.since, question.until)
-    timeless = Question(
-        group_by=question.group_by,
-        as_of=question.as_of,
-        filters=question.filters,
-        without=question.without,
-        limit=question.limit,
-        reporting_zone=question.reporting_zone,
-    )
-    frame = spend.frame(timeless, table="ledger")
-    parameters = frame.parameters
-    parts = {
-        "after": window("after", *after, parameters),
-        "before": window("before", *before, parameters),
-    }
-    return parts, parameters, frame
-
-
-def _calls(asked: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
+def _calls(asked: Asked, question: Question) -> Written:
     frame = spend.frame(question, table="ledger")
     parts = {"filter": frame.parts["filter"], "limit": f"{question.limit + 1}"}
     if asked.cursor is not None:
@@ -180,39 +167,35 @@ def _calls(asked: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
             "(spent.event_ns, spent.line_id)"
             " > (fromUnixTimestamp64Nano({seen_ns:Int64}, 'UTC'), {seen_id:String})"
         )
-    return parts, frame.parameters
+    return queries.render("calls", parts), frame.parameters
 
 
-def _focus(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
+def _focus(_: Asked, question: Question) -> Written:
     frame = spend.frame(question, table="ledger")
     frame.parameters["time_zone"] = question.time_zone
-    parts = {
-        "filter": frame.parts["filter"],
-        "day": spend.bucket("day", frame.source),
-        "zone": "{time_zone:String}",
-        "limit": spend.limit_of(question),
-    }
-    return parts, frame.parameters
+    day = spend.bucket("day", frame.source)
+    return _written("focus", frame, question, {"day": day, "zone": "{time_zone:String}"})
 
 
-def _metrics(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
-    return metrics_parts(question)
+def _metrics(_: Asked, question: Question) -> Written:
+    parts, parameters = metrics_parts(question)
+    return queries.render("metrics_coverage", parts), parameters
 
 
 _OF_OUTCOMES: Final = frozenset({"tenant", "feature", "session", "trace_id", "external_request_id"})
 
 
-def _outcomes(_: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
+def _outcomes(_: Asked, question: Question) -> Written:
     named = {*question.filters, *(name for group in question.without for name in group)}
     if not named <= _OF_OUTCOMES:
         raise BadInput(f"outcomes are filtered by {', '.join(sorted(_OF_OUTCOMES))} only")
     frame = spend.frame(question, table="ledger")
-    parts = {"filter": frame.parts["filter"], "limit": spend.limit_of(question)}
+    parts = {}
     tenant = question.filters.get("tenant", ())
     if len(tenant) == 1 and not isinstance(tenant, str):
         frame.parameters["readable"] = tenant[0]
         parts["readable"] = "tenant = {readable:String}"
-    return parts, frame.parameters
+    return _written("outcomes", frame, question, parts)
 
 
 def seen_at(event_ns: int, line_id: str) -> str:
@@ -227,11 +210,6 @@ def _seen(cursor: str) -> tuple[int, str]:
     return min(int(number), 2**63 - 1), line_id
 
 
-def _quoted(name: str) -> str:
-    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
 QUESTIONS: Final[tuple[Named, ...]] = (
     Named(
         path="/v1/analytics/compare",
@@ -239,7 +217,7 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         summary="Two periods compared, the difference split into volume, mix, tokens and price",
         row=rows.Change,
         asked=Compared,
-        ask=_compared,
+        ask=_between(_compared),
         group_by=("feature",),
         has_total=True,
     ),
@@ -249,7 +227,7 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         summary="What moved most between two periods, for many dimensions at once",
         row=rows.Mover,
         asked=Compared,
-        ask=_movers,
+        ask=_between(_moved),
         group_by=LOOKED_AT,
         by_dimensions=False,
     ),
@@ -268,8 +246,8 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         query="unit_costs",
         summary="What one call, session, user, request and trace costs",
         row=rows.UnitCosts,
-        asked=Grouped,
-        ask=_plain(),
+        asked=UnitsAsked,
+        ask=_unit_costs,
         group_by=("feature",),
         has_total=True,
     ),
@@ -279,7 +257,7 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         summary="Versions of prompts side by side",
         row=rows.PromptVersion,
         asked=Grouped,
-        ask=_plain(),
+        ask=_by_dimensions("prompt_versions"),
         group_by=("feature", "prompt", "prompt_version"),
     ),
     Named(
@@ -288,7 +266,7 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         summary="How often the same thing is asked again, and what that costs",
         row=rows.Retries,
         asked=Grouped,
-        ask=_plain(),
+        ask=_by_dimensions("retries"),
         group_by=("feature",),
         has_total=True,
     ),
@@ -318,7 +296,7 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         summary="Sessions and what each cost",
         row=rows.Session,
         asked=Asked,
-        ask=_ungrouped,
+        ask=_ungrouped("sessions"),
         by_dimensions=False,
     ),
     Named(
@@ -327,7 +305,7 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         summary="Traces and what each cost",
         row=rows.Trace,
         asked=Asked,
-        ask=_ungrouped,
+        ask=_ungrouped("traces"),
         by_dimensions=False,
     ),
     Named(
@@ -373,11 +351,10 @@ QUESTIONS: Final[tuple[Named, ...]] = (
 BY_QUERY: Final[Mapping[str, Named]] = {named.query: named for named in QUESTIONS}
 
 
-def sql_of(named: Named, asked: Asked, question: Question) -> tuple[str, dict[str, object]]:
+def sql_of(named: Named, asked: Asked, question: Question) -> Written:
     """Write the query of a question, and its parameters.
 
     Raises:
         BadInput: The question makes no sense.
     """
-    parts, parameters = named.ask(asked, question)
-    return queries.render(named.query, parts), parameters
+    return named.ask(asked, question)

@@ -137,8 +137,8 @@ def _per(tokens: int, calls: int) -> str:
 def _retries(found: Triage) -> str:
     rows = [row for row in found.movers["error_type"] if row["value"] and row["calls_after"] > 0]
     errors = ", ".join(f"{cell(row['value'])} {row['calls_after']:,} calls" for row in rows[:3])
-    tries = sum(row["tries_after"] for row in found.movers["error_type"])
-    named = "" if tries else " No call names its request: set external_request_id to see retries."
+    unnamed = found.drivers and not any(one.retries_after["tries"] for one in found.drivers)
+    named = " No call names its request: set external_request_id to see retries." if unnamed else ""
     return f"## Retries and errors\n\n- Failed calls now: {errors or 'none'}.{named}"
 
 

@@ -13,6 +13,7 @@ Ratio: TypeAlias = Annotated[
     str | None, Field(description="A decimal; null where there is nothing to divide by.")
 ]
 Count: TypeAlias = int
+Counted: TypeAlias = Annotated[int | None, Field(description="Null where it was not asked for.")]
 Tokens: TypeAlias = Annotated[int | None, Field(description="Tokens; null where none is known.")]
 
 
@@ -57,10 +58,6 @@ class Mover(Row):
     calls_after: Count
     failed_before: Count
     failed_after: Count
-    tries_before: Count
-    tries_after: Count
-    requests_before: Count
-    requests_after: Count
     unpriced_after: Count
     cost_before: Usd
     cost_after: Usd
@@ -84,13 +81,13 @@ class UnitCosts(ByDimensions):
     calls: Count
     unpriced_calls: Count
     cost_per_call: Usd
-    sessions: Count
+    sessions: Counted
     cost_per_session: Usd
-    users: Count
+    users: Counted
     cost_per_user: Usd
-    requests: Count
+    requests: Counted
     cost_per_request: Usd
-    traces: Count
+    traces: Counted
     cost_per_trace: Usd
 
 

@@ -13,8 +13,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal
 
 from otel_costattr_collector import queries, spend
-from otel_costattr_collector.analytics.asking import window
-from otel_costattr_collector.analytics.catalogue import pairs_of
+from otel_costattr_collector.analytics.periods import Period, Periods, any_of, compare, movers
 from otel_costattr_collector.analytics.windows import Windows
 from otel_costattr_collector.spend import Edge, Question
 from otel_costattr_collector.store import Store
@@ -103,6 +102,21 @@ class Segment:
     without: tuple[Values, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """How the part of the spend that is looked into is usually divided.
+
+    Attributes:
+        cost_usd: All of it in the windows before, USD.
+        values: What is inside; without what did not exist before.
+        movers: Dimension to the values that moved most, with their sums.
+    """
+
+    cost_usd: Decimal
+    values: Values = field(default_factory=dict)
+    movers: Mapping[str, Sequence[Row]]
+
+
 class Walk:
     """Asks the questions of one investigation.
 
@@ -116,36 +130,36 @@ class Walk:
         self._store = store
         self._question = question
         self.windows = windows
+        self.after = _period(windows.after)
+        self.before = tuple(map(_period, windows.before))
+        self._periods = Periods(after=self.after, before=self.before)
 
     def movers(self, segment: Segment) -> dict[str, list[Row]]:
         """Find what moved most in each dimension, the largest rise first."""
-        frame, parts = self._parts(segment, SHOWN)
-        sql = queries.render(
-            "movers",
-            {**parts, "pairs": pairs_of(SHOWN, frame), "order": "delta", "limit": "20"},
+        sql, parameters = movers(
+            self._asked(segment, SHOWN), self._periods, limit=20, order="delta"
         )
         found: dict[str, list[Row]] = {name: [] for name in SHOWN}
-        for row in self._store.query(sql, frame.parameters).mappings():
+        for row in self._store.query(sql, parameters).mappings():
             found[row["dimension"]].append(row)
         return found
 
     def compare(self, segment: Segment) -> Row:
         """Compare the two periods and split the difference."""
-        frame, parts = self._parts(segment, ("data_mode",))
-        sql = queries.render("compare", {**frame.parts, **parts, "limit": "1"})
-        return self._store.query(sql, frame.parameters).mappings()[0]
+        sql, parameters = compare(self._asked(segment, ("data_mode",)), self._periods, limit="1")
+        return self._store.query(sql, parameters).mappings()[0]
 
-    def retries(self, segment: Segment, windows: Sequence[tuple[int, int]]) -> Row:
-        """Count tries and what they cost in windows."""
-        frame, _ = self._parts(segment, ("data_mode",))
-        within = _any_of("tried", windows, frame.parameters)
+    def retries(self, segment: Segment, periods: Sequence[Period]) -> Row:
+        """Count tries and what they cost in periods."""
+        frame = spend.frame(self._asked(segment, ("data_mode",)), table="ledger")
+        within = any_of(frame.source, "tried", periods, frame.parameters)
         parts = frame.parts
         condition = f"{within} AND {parts['filter']}"
         sql = queries.render("retries", {**parts, "filter": condition, "limit": "1"})
         return self._store.query(sql, frame.parameters).mappings()[0]
 
-    def _parts(self, segment: Segment, group_by: Sequence[str]) -> tuple[spend.Frame, Row]:
-        question = replace(
+    def _asked(self, segment: Segment, group_by: Sequence[str]) -> Question:
+        return replace(
             self._question,
             group_by=tuple(group_by),
             since=None,
@@ -154,23 +168,11 @@ class Walk:
             filters={**self._question.filters, **segment.values},
             without=(*self._question.without, *segment.without),
         )
-        frame = spend.frame(question, table="ledger")
-        parts = {
-            "after": _any_of("after", (self.windows.after,), frame.parameters),
-            "before": _any_of("before", self.windows.before, frame.parameters),
-            "windows": f"{len(self.windows.before)}",
-            "filter": frame.parts["filter"],
-        }
-        return frame, parts
 
 
-def _any_of(name: str, windows: Sequence[tuple[int, int]], parameters: dict[str, object]) -> str:
-    edges = (tuple(Edge(ns=ns, day=None) for ns in one) for one in windows)
-    conditions = (
-        window(f"{name}_{place}", since, until, parameters)
-        for place, (since, until) in enumerate(edges)
-    )
-    return f"({' OR '.join(conditions)})"
+def _period(window: tuple[int, int]) -> Period:
+    since, until = (Edge(ns=ns, day=None) for ns in window)
+    return since, until
 
 
 def triage(store: Store, question: Question, windows: Windows) -> Triage:
@@ -188,11 +190,12 @@ def triage(store: Store, question: Question, windows: Windows) -> Triage:
     everything = Segment()
     total, movers = walk.compare(everything), walk.movers(everything)
     whole = _delta(total)
+    usual = Usual(cost_usd=_before(walk, total), movers=movers)
     drivers: list[Driver] = []
     left = whole
     without: tuple[Values, ...] = ()
     while whole > 0 and left > whole * _LEAST_LEFT and len(drivers) < _MOST_DRIVERS:
-        found = _driver(walk, without, left, whole, movers)
+        found = _driver(walk, without, left, whole, usual)
         if found is None:
             break
         drivers.append(found)
@@ -212,7 +215,7 @@ def _driver(
     without: tuple[Values, ...],
     left: Decimal,
     whole: Decimal,
-    usual: Mapping[str, Sequence[Row]],
+    usual: Usual,
 ) -> Driver | None:
     segment, delta = Segment(without=without), left
     while len(segment.values) < len(DRILLED):
@@ -221,6 +224,7 @@ def _driver(
             break
         dimension, value, delta = step
         segment = replace(segment, values={**segment.values, dimension: value})
+        usual = _inside(walk, usual, dimension, value)
     if not segment.values or delta <= whole * _LEAST_LEFT:
         return None
     return _described(walk, segment, delta, whole)
@@ -230,7 +234,7 @@ def _step(
     movers: Mapping[str, Sequence[Row]],
     segment: Segment,
     delta: Decimal,
-    usual: Mapping[str, Sequence[Row]],
+    usual: Usual,
 ) -> tuple[str, str, Decimal] | None:
     best: tuple[Decimal, str, Row] | None = None
     for dimension in DRILLED:
@@ -238,7 +242,7 @@ def _step(
             continue
         row = movers[dimension][0]
         explained = row["delta"] / delta
-        lift = explained - _usual_share(usual[dimension], row["value"])
+        lift = explained - _share(_cost_before(usual, dimension, row["value"]), usual.cost_usd)
         if explained < _LEAST_EXPLAINED or lift < _LEAST_LIFT:
             continue
         if best is None or lift > best[0] + _TIE:
@@ -246,16 +250,28 @@ def _step(
     return None if best is None else (best[1], best[2]["value"], best[2]["delta"])
 
 
-def _usual_share(rows: Sequence[Row], value: str) -> Decimal:
-    whole = sum((row["cost_before"] or _ZERO for row in rows), _ZERO)
-    own = next((row["cost_before"] for row in rows if row["value"] == value), None)
-    return (own or _ZERO) / whole if whole else _ZERO
+def _inside(walk: Walk, usual: Usual, dimension: str, value: str) -> Usual:
+    """Go one step down, unless there was nothing like it before."""
+    cost_usd = _cost_before(usual, dimension, value)
+    if cost_usd <= 0:
+        return usual
+    values = {**usual.values, dimension: value}
+    return Usual(cost_usd=cost_usd, values=values, movers=walk.movers(Segment(values=values)))
+
+
+def _cost_before(usual: Usual, dimension: str, value: str) -> Decimal:
+    rows = usual.movers[dimension]
+    return next((row["cost_before"] for row in rows if row["value"] == value), None) or _ZERO
+
+
+def _share(part: Decimal, whole: Decimal) -> Decimal:
+    return part / whole if whole else _ZERO
 
 
 def _described(walk: Walk, segment: Segment, delta: Decimal, whole: Decimal) -> Driver:
     change, compared = _comparable(walk, segment)
-    before = walk.retries(compared, walk.windows.before)
-    after = walk.retries(compared, (walk.windows.after,))
+    before = walk.retries(compared, walk.before)
+    after = walk.retries(compared, (walk.after,))
     split = {name: change[name] or _ZERO for name in _EFFECTS}
     extra = (after["retry_cost"] or _ZERO) - (before["retry_cost"] or _ZERO) / len(
         walk.windows.before
@@ -297,6 +313,11 @@ def _hypothesis(
     if segment.values.get("user") and used >= delta * _LEAST_EXPLAINED:
         return "abuse"
     return _EFFECTS[max(split, key=lambda name: split[name])]
+
+
+def _before(walk: Walk, total: Row) -> Decimal:
+    """Sum up all windows before; the comparison gives their mean."""
+    return Decimal(total["cost_before"] or _ZERO) * len(walk.before)
 
 
 def _delta(change: Row) -> Decimal:
