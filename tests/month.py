@@ -1,8 +1,9 @@
 """A month of calls made inside ClickHouse by SQL, with three planted incidents.
 
-October 2026, UTC: eight features, six models, tenants by a skewed draw, some calls without owner,
-price or counts, and duplicates. Every draw is a hash of the call's number, so the same size gives
-the same month. The incidents:
+October 2026, UTC: eight features of up to three models each, 2,000 tenants by a skewed draw, sessions
+of six calls, some calls without owner or price, and duplicates. A tenant has one plan; staging is
+test traffic. Every draw is a hash of the call's number, so the same size gives the same month. The
+incidents:
 
 - `SPIKE`: version v7 of the prompt of `search` writes 30 times as much for two hours.
 - `ABUSE`: one user of one tenant sends as many calls as a fifth of everybody else for two hours.
@@ -99,8 +100,11 @@ WITH
     {features} AS features,
     number / {rows} AS share,
     toUInt64({since_s} * 1e6 + {length_s} * 1e6 * share + h % 1000) AS us,
-    {model_of} AS m,
     {feature_of} AS f,
+    {model_of} AS m,
+    bitShiftRight(g, 8) % 20000 AS drawn,
+    intDiv(drawn * drawn, 200000) AS rank,
+    g % 10 = 0 AS is_staging,
     bitShiftRight(h, 8) % 100 = 7 AS is_duplicate,
     models[m] = 'house-llm-1' AS is_unpriced,
     bitShiftRight(h, 16) % 100 < 4 AS is_estimated,
@@ -126,7 +130,7 @@ SELECT
     {batch} + intDiv(number, 50000),
     fromUnixTimestamp64Nano(toInt64((us + 12000000) * 1000), 'UTC'),
     fromUnixTimestamp64Nano(toInt64(us * 1000), 'UTC'),
-    lower(hex(sipHash128(n, 2))), substring(lower(hex(h)), 1, 16), 'span',
+    lower(hex(sipHash128(intDiv(n, 2), 2))), substring(lower(hex(h)), 1, 16), 'span',
     concat(features[f], '-api'),
     if(providers[m] = 'anthropic', 'opentelemetry.instrumentation.anthropic', 'openai_v2'), '0.62.4', 'gen_ai',
     'chat', providers[m], models[m], models[m], models[m], concat('resp-', toString(n)), {error_of},
@@ -137,16 +141,17 @@ SELECT
     tenant_name, {user_of},
     if(bitShiftRight(g, 40) % 50 = 0, '', features[f]), if(version = '', '', concat(features[f], '-prompt')), version,
     concat('s-', toString(intDiv(n, 6))), if(features[f] = 'agent', 'planner', ''),
-    concat('team-', toString(f % 3)), if(g % 3 = 0, 'free', 'pro'), if(g % 10 = 0, 'staging', 'production'),
-    multiIf(g % 50 = 1, 'demo', g % 100 = 3, 'test', 'real'), {request_of},
+    concat('team-', toString(f % 3)), multiIf(tenant_name = '', '', rank % 3 = 0, 'free', 'pro'),
+    if(is_staging, 'staging', 'production'), multiIf(is_staging, 'test', rank % 50 = 49, 'demo', 'real'), {request_of},
     map('region', if(g % 2 = 0, 'eu', 'us')),
     1, counted, counted, toInt64(200000000 + output_all * 5000000),
     counted * (input_all - cached), counted * cached, counted * (output_all - thought), counted * thought,
     usd_in, usd_cached, usd_none, usd_out, usd_thought, usd_none, usd_none,
     usd_in + usd_cached + usd_out + usd_thought, usd_in + usd_cached + usd_out + usd_thought,
     if(no_amount, '', concat(providers[m], '/', models[m])), 'book-1', 'exact'
-FROM numbers({rows})
-SETTINGS max_block_size = 500000, min_insert_block_size_rows = 500000, min_insert_block_size_bytes = 0, insert_deduplicate = 0
+FROM numbers_mt({rows})
+SETTINGS max_block_size = 500000, min_insert_block_size_rows = 500000, min_insert_block_size_bytes = 0,
+    max_threads = 2, max_insert_threads = 2, insert_deduplicate = 0
 """
 
 
@@ -194,12 +199,11 @@ _NUMBER = {"next": 0}
 def _fill(store: Store, *, rows: int, since_s: int, length_s: int, **drawn: object) -> None:
     first = {SPIKE.since_s: 1, ABUSE.since_s: 2, STORM.since_s: 3}.get(since_s, 0) * 10**9
     draws: dict[str, object] = {
-        "model_of": "[1,1,1,1,2,3,4,5,5,if(bitShiftRight(h, 4) % 8 = 0, 6, 1)][1 + h % 10]",
+        "model_of": "[1,2,1,3,1,4,1,5,5,if(bitShiftRight(h, 4) % 8 = 0, 6, 1)][1 + (f + h % 3) % 10]",
         "feature_of": "1 + bitShiftRight(g, 20) % 8",
         "version_of": "if(bitShiftRight(h, 52) % 10 = 0, '', concat('v', toString(5 + bitShiftRight(h, 56) % 2)))",
-        "tenant_of": "if(bitShiftRight(g, 8) % 33 = 0, '', concat('tenant-',"
-        " leftPad(toString(intDiv((bitShiftRight(g, 4) % 45) * (bitShiftRight(g, 12) % 45), 1)), 4, '0')))",
-        "user_of": "if(bitShiftRight(g, 8) % 33 = 0, '', concat('h:k1:', toString(g % 20000)))",
+        "tenant_of": "if(bitShiftRight(g, 40) % 33 = 0, '', concat('tenant-', leftPad(toString(rank), 4, '0')))",
+        "user_of": "if(tenant_name = '', '', concat('h:k1:', toString(g % 20000)))",
         "request_of": "concat('req-', toString(if(h % 40 = 0, n - 1, n)))",
         "error_of": "if(bitShiftRight(h, 30) % 100 = 0, 'timeout', '')",
         "output_times": 1,

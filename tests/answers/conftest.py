@@ -68,11 +68,11 @@ def month_client(month_store: stores.Store) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="session")
 def spiked_store(chdb_folder: Path) -> Iterator[stores.Store]:
-    """A month of 40,000 calls with three incidents."""
+    """A month of 100,000 calls with three incidents."""
     layout = Layout(database="answers_spiked")
     with stores.embedded(chdb_folder, layout=layout) as store:
         store.migrate()
-        month.plant(store, 40_000)
+        month.plant(store, 100_000)
         yield store
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import month
@@ -31,14 +32,20 @@ QUESTION = Question(group_by=("tenant",))
 DAY_NS = 24 * HOUR_NS
 
 
+@pytest.fixture(scope="module")
+def found_in(spiked_store: Store) -> Callable[[str], Triage]:
+    """Gives what triage finds around an incident; it looks once."""
+    return cache(lambda name: _triage(spiked_store, INCIDENTS[name].around))
+
+
 @pytest.mark.parametrize("name", INCIDENTS)
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_the_planted_driver_is_named_first(spiked_store: Store, name: str) -> None:
+def test_the_planted_driver_is_named_first(found_in: Callable[[str], Triage], name: str) -> None:
     """Each incident of the month is found from an instant inside it, with its cause."""
     incident = INCIDENTS[name]
 
-    found = _triage(spiked_store, incident.around)
+    found = found_in(name)
 
     first = found.drivers[0]
     start, end = (ns // 10**9 for ns in found.windows.after)
@@ -64,9 +71,9 @@ def test_the_planted_drivers_are_named_first_among_ten_million_calls(chdb_folder
 @pytest.mark.parametrize("name", INCIDENTS)
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_the_note_is_the_one_on_file(spiked_store: Store, name: str) -> None:
+def test_the_note_is_the_one_on_file(found_in: Callable[[str], Triage], name: str) -> None:
     """The note reads as the reviewed one; WRITE_GOLDEN=1 writes it anew."""
-    text = triage_note(_triage(spiked_store, INCIDENTS[name].around), time_zone="UTC")
+    text = triage_note(found_in(name), time_zone="UTC")
 
     path = GOLDEN / f"triage-{name}.md"
     if os.environ.get("WRITE_GOLDEN"):
