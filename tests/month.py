@@ -1,9 +1,9 @@
 """A month of calls made inside ClickHouse by SQL, with three planted incidents.
 
 October 2026, UTC: eight features of up to three models each, 2,000 tenants by a skewed draw, sessions
-of six calls, some calls without owner or price, and duplicates. A tenant has one plan; staging is
-test traffic. Every draw is a hash of the call's number, so the same size gives the same month. The
-incidents:
+of six calls, some calls without owner or price, and duplicates. A tenant has one plan; half of
+staging is test traffic. Every draw is a hash of the call's number, so the same size gives the same
+month. The incidents:
 
 - `SPIKE`: version v7 of the prompt of `search` writes 30 times as much for two hours.
 - `ABUSE`: one user of one tenant sends as many calls as a fifth of everybody else for two hours.
@@ -142,7 +142,7 @@ SELECT
     if(bitShiftRight(g, 40) % 50 = 0, '', features[f]), if(version = '', '', concat(features[f], '-prompt')), version,
     concat('s-', toString(intDiv(n, 6))), if(features[f] = 'agent', 'planner', ''),
     concat('team-', toString(f % 3)), multiIf(tenant_name = '', '', rank % 3 = 0, 'free', 'pro'),
-    if(is_staging, 'staging', 'production'), multiIf(is_staging, 'test', rank % 50 = 49, 'demo', 'real'), {request_of},
+    if(is_staging, 'staging', 'production'), multiIf(g % 20 = 0, 'test', rank % 50 = 49, 'demo', 'real'), {request_of},
     map('region', if(g % 2 = 0, 'eu', 'us')),
     1, counted, counted, toInt64(200000000 + output_all * 5000000),
     counted * (input_all - cached), counted * cached, counted * (output_all - thought), counted * thought,

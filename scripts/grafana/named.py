@@ -210,3 +210,18 @@ ROLLUPS: Final = Named(
         ("filter", f"spent.event_ns >= {_FIRST} AND spent.event_ns < {_LAST}"),
     ),
 )
+
+AUDITS: Final = Named(
+    query="audits",
+    columns=(
+        Column(title="Audited", name="audited_ns"),
+        Column(title="Check", name="check"),
+        Column(title="Differences", name="differences", unit="short"),
+        Column(title="Left", name="left", unit="short"),
+        Column(title="Calls too many", name="calls_difference", unit="short"),
+        Column(title="Cost too much", name="cost_difference", unit=_USD),
+        Column(title="Recorded from", name="since_ns"),
+        Column(title="to", name="until_ns"),
+        Column(title="By", name="auditor"),
+    ),
+)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ _RAW = (
     " trace_id, provider, model, operation, service_tier, service_name, scope_name, error_type,"
     " tags, lines, calls, usage_calls, input_tokens, cache_read_tokens, output_tokens,"
     " reasoning_tokens, input_usd, cache_read_usd, cache_write_usd, output_usd, reasoning_usd,"
-    " uses_usd, other_usd, amount_usd FROM ledger"
+    " uses_usd, other_usd, amount_usd, most_usd, duration_ns, scope_version FROM ledger"
 )
 GRAINS: Mapping[str, Callable[[datetime], str]] = {
     "15m": lambda local: _instant(
@@ -70,6 +71,44 @@ def bucket_of(line: Line, grain: str, zone: str) -> str:
     """Name the bucket that a line is in."""
     instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=line["event_ns"] // 1000)
     return GRAINS[grain](instant.replace(second=0, microsecond=0).astimezone(ZoneInfo(zone)))
+
+
+def within(lines: Iterable[Line], zone: str, first: date, last: date) -> list[Line]:
+    """Keep the lines of some days of a time zone, the last one included."""
+    since, until = midnight_ns(zone, first), midnight_ns(zone, last + timedelta(days=1))
+    return [line for line in lines if since <= line["event_ns"] < until]
+
+
+def midnight_ns(zone: str, day: date) -> int:
+    """Say when a day begins in a time zone, nanoseconds UTC."""
+    begins = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
+    return int(begins.timestamp()) * 10**9
+
+
+def kept(lines: Iterable[Line], where: Iterable[str]) -> list[Line]:
+    """Keep the lines that filters such as `feature!=chat` let through."""
+    chosen = list(lines)
+    for word in where:
+        name, _, value = word.partition("=")
+        negated = name.endswith("!")
+        dimension = name.removesuffix("!")
+        chosen = [ln for ln in chosen if (value_of(ln, dimension) == value) != negated]
+    return chosen
+
+
+def divided_by(part: Decimal | None, whole: Decimal) -> Decimal | None:
+    """Give a share of an amount, cut off after twelve places."""
+    if part is None:
+        return None
+    return Decimal(int(Fraction(part) / Fraction(whole) * 10**12)).scaleb(-12)
+
+
+def divided(part: Decimal | int | None, whole: int, places: int) -> Decimal | None:
+    """Divide and cut off after some places; None where there is nothing to divide by."""
+    if part is None or not whole:
+        return None
+    exact = Fraction(part) / whole * 10**places
+    return Decimal(int(exact)).scaleb(-places)
 
 
 def _instant(moment: datetime) -> str:

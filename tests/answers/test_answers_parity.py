@@ -30,16 +30,6 @@ def _get(client: TestClient, path: str, where: Iterable[str], **more: object) ->
     return body
 
 
-def _kept(lines: Lines, where: Iterable[str]) -> list[Line]:
-    kept = list(lines)
-    for word in where:
-        name, _, value = word.partition("=")
-        negated = name.endswith("!")
-        dimension = name.removesuffix("!")
-        kept = [ln for ln in kept if (plainly.value_of(ln, dimension) == value) != negated]
-    return kept
-
-
 def _by(lines: list[Line], name: str) -> dict[str, list[Line]]:
     return plainly.grouped(lines, lambda line: plainly.value_of(line, name))
 
@@ -62,7 +52,7 @@ def test_unit_costs(month_client: TestClient, lines: Lines, where: tuple[str, ..
     """Cost per session, user, request and trace divide what names one by how many there are."""
     body = _get(month_client, "/v1/analytics/unit-costs", where)
 
-    groups = _by(_kept(lines, where), "feature")
+    groups = _by(plainly.kept(lines, where), "feature")
     rows = {row["dimensions"]["feature"]: row for row in body["data"]}
     assert set(rows) == set(groups)
     for value, row in rows.items():
@@ -97,7 +87,7 @@ def test_retries(month_client: TestClient, lines: Lines, where: tuple[str, ...])
     """A retry is a further call of the same request, step, prompt and operation."""
     body = _get(month_client, "/v1/analytics/retries", where)
 
-    kept = [line for line in _kept(lines, where) if line["status"] != "duplicate_of"]
+    kept = [line for line in plainly.kept(lines, where) if line["status"] != "duplicate_of"]
     groups = _by(kept, "feature")
     for row in body["data"]:
         mine = groups[row["dimensions"]["feature"]]
@@ -128,7 +118,7 @@ def test_coverage(month_client: TestClient, lines: Lines, where: tuple[str, ...]
     """Known and all calls and cost of each dimension."""
     body = _get(month_client, "/v1/analytics/coverage", where)
 
-    kept = _kept(lines, where)
+    kept = plainly.kept(lines, where)
     for row in body["data"]:
         known = plainly.sums(line for line in kept if line[row["dimension"]])
         every = plainly.sums(kept)
@@ -143,7 +133,7 @@ def test_top(month_client: TestClient, lines: Lines, by: str, where: tuple[str, 
     """The largest come first, and the rows sum to the total."""
     body = _get(month_client, "/v1/analytics/top", where, group_by=by)
 
-    kept = _kept(lines, where)
+    kept = plainly.kept(lines, where)
     expected = {value: plainly.sums(own) for value, own in _by(kept, by).items()}
     rows = {row["dimensions"][by]: row for row in body["data"]}
     assert {v: (r["calls"], _decimal(r["total_cost"])) for v, r in rows.items()} == {

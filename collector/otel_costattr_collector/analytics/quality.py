@@ -77,6 +77,7 @@ RULES: Final = (
     _most(
         "rollups", "rollup_difference", "0", "lines by which a rollup differs from the ledger", ""
     ),
+    _most("audit", "audit_left", "0", "differences that the last audit found and left", ""),
 )
 """The gates, in the order that they are shown."""
 
@@ -108,7 +109,7 @@ def figures(store: Store, question: Question, *, rollups: bool) -> dict[str, Any
     Args:
         store: Where the figures come from.
         question: Period and filters.
-        rollups: Whether to compare ledger and rollups as well.
+        rollups: Whether to compare ledger and rollups, and read the last audit, as well.
 
     Raises:
         StoreError: The store refused or did not answer.
@@ -119,7 +120,18 @@ def figures(store: Store, question: Question, *, rollups: bool) -> dict[str, Any
     found["spans"] = found["calls"] + found["duplicates"]
     found |= _explained(store, question)
     found["rollup_difference"] = _difference(store, question) if rollups else None
+    found["audit_left"] = _audit_left(store) if rollups else None
     return found
+
+
+def _audit_left(store: Store) -> int | None:
+    """Count what the newest audit left unmended, over all its checks; None before the first."""
+    checks = store.query(queries.render("audits")).mappings()
+    return (
+        sum(one["left"] for one in checks if one["audit_id"] == checks[0]["audit_id"])
+        if checks
+        else None
+    )
 
 
 def _explained(store: Store, question: Question) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Final
 
 READABLE: Final = frozenset(
     {
+        "audits",
         "ledger",
         "outcomes",
         "anomalies",
@@ -21,7 +22,6 @@ READABLE: Final = frozenset(
 INTERNAL: Final = frozenset(
     {
         "schema_migrations",
-        "audits",
         "leases",
         "notifications",
         "spend_by_tenant_day_feed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..named import BACKLOG, ROLLUPS
+from ..named import AUDITS, BACKLOG, ROLLUPS
 from ..panels import Board, chart, listing, number
 from ..sql import Spend
 
@@ -84,6 +84,15 @@ BOARD: Final = Board(
             about=(
                 "Nothing is apart unless a batch is just being written. Whole days of the chosen"
                 " time zone, so choose the reporting one. `costattr audit` mends."
+            ),
+            width=24,
+        ),
+        listing(
+            "Last audits",
+            AUDITS,
+            about=(
+                "What each audit found, whatever the period: `left` is 0 where the books agree or"
+                " were mended. An audit looks at what was recorded in its period."
             ),
             width=24,
         ),
