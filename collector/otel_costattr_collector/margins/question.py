@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from otel_costattr.errors import BadInput
-from otel_costattr_collector import spend
-from otel_costattr_collector.analytics.asking import Asked, Grouped, window
-from otel_costattr_collector.analytics.catalogue import Named, Parts
+from otel_costattr_collector import queries, spend
+from otel_costattr_collector.analytics.asking import Asked, Grouped
+from otel_costattr_collector.analytics.catalogue import Named, Written
 from otel_costattr_collector.analytics.rows import ByDimensions, Count, Ratio, Usd
 from otel_costattr_collector.plain import decimal_text
 from otel_costattr_collector.spend import Edge, Question
@@ -49,7 +49,7 @@ class Margin(ByDimensions):
     proposed_revenue: Usd
 
 
-def _ask(asked: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
+def _ask(asked: Asked, question: Question) -> Written:
     first, after = _days(question)
     named = {*question.group_by, *question.filters, *(n for g in question.without for n in g)}
     if not named <= set(DIMENSIONS):
@@ -87,7 +87,7 @@ def _ask(asked: Asked, question: Question) -> tuple[Parts, dict[str, object]]:
         parts["proposed"] = (
             "ceil(toDecimal256(loaded_cost, 12) / toDecimal256({kept:String}, 12), 2)"
         )
-    return parts, frame.parameters
+    return queries.render("margins", parts), frame.parameters
 
 
 def _owners(question: Question) -> str:
@@ -104,7 +104,8 @@ def _outcomes(
         return _NO_OUTCOMES
     since = question.since or Edge(ns=0, day=None)
     until = question.until or Edge(ns=2**62, day=None)
-    return f"{window('happened', since, until, parameters)} AND {owners}"
+    ledger = queries.source_named("ledger")
+    return f"{spend.window(ledger, 'happened', since, until, parameters)} AND {owners}"
 
 
 def _days(question: Question) -> tuple[date | None, date | None]:
