@@ -26,6 +26,7 @@ class Metrics:
         resent: Spans that had been taken before.
         assessed: Spans that were assessed, by status.
         costs: Costs in spans and log records, by outcome (booked, duplicate, conflict).
+        folded: Values beyond the limit of a day, by dimension.
         late: Spans that change a call that was counted before, by kind.
         lines: Ledger lines that were inserted.
         inserts: Inserts by outcome.
@@ -108,6 +109,12 @@ class Metrics:
             "costattr_costs",
             "Costs that are no model call, in spans and log records, by outcome.",
             ["outcome"],
+            registry=self.registry,
+        )
+        self.folded = Counter(
+            "costattr_folded_values",
+            "Values beyond the limit of a day, by dimension.",
+            ["dimension"],
             registry=self.registry,
         )
         self.late = Counter(

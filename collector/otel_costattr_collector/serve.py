@@ -7,7 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from grpc.aio import Server as GrpcServer
@@ -24,9 +24,10 @@ from .audit.background import open_audits
 from .audit.router import audit_router
 from .bookings import Bookings
 from .budgets.leases import Leases
-from .codec import Decoder, Limits
+from .codec import Decoder
 from .codec.projection import Projection
 from .costs.setup import cost_rules, open_costs
+from .doors import Doors, limits_of
 from .events import EventDoor, EventIds
 from .events.door import events_route, events_router
 from .events.ids import in_ledger
@@ -43,7 +44,9 @@ from .servers import AsgiServer, address, listen
 from .settings import Settings
 from .status import Status
 from .store import engine_folder, open_store
+from .telemetry import SelfTelemetry, no_trace
 from .token_metrics import TokenTally
+from .unix_socket import bind_grpc, grpc_path, listen_at
 
 if TYPE_CHECKING:
     from .sql import SqlDoor
@@ -120,6 +123,9 @@ class Service:
         self._tls: Final = tls_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
         self._gate: Final = open_gate(settings)
         self._rules: Final = owner_rules(settings)
+        self._telemetry: Final = (
+            SelfTelemetry(settings.self_telemetry) if settings.self_telemetry else None
+        )
         self._book: Final = book_of([str(path) for path in settings.price_overlay])
         self._cost_rules: Final = cost_rules(settings)
         self._projection: Final = Projection(self._rules, also=self._cost_rules.attributes)
@@ -195,9 +201,12 @@ class Service:
         if self._sql is not None:
             ports["sql"] = self._sql.port
         scheme = "https" if self._tls else "http"
-        return {
+        found = {
             name: f"{scheme}://{address(self._settings.host, port)}" for name, port in ports.items()
         }
+        if self._settings.unix_socket:
+            found["unix"] = f"unix:{self._settings.unix_socket.absolute()}"
+        return found
 
     async def start(self) -> None:
         """Answer health first, finish the last run, then take telemetry."""
@@ -213,11 +222,17 @@ class Service:
             rules=self._rules,
             cost_lines=self._costs.lines,
             amending=self.bookings.amending,
+            trace=self._telemetry.trace if self._telemetry else no_trace,
         )
         self._ingest.pipeline.start()
         self._doors = self._open_doors(self._ingest)
+        if self._telemetry:
+            ports = {"grpc": self._doors.grpc_port, "http": self._doors.http.port}
+            self._telemetry.refuse_itself(settings.host, ports)
         await self._doors.grpc.start()
         self._doors.http.start()
+        if self._doors.unix:
+            self._doors.unix.start()
         await self._open_sql()
         self._tallying = asyncio.create_task(self._tally.run(self._stopping))
         if settings.audit_minutes:
@@ -233,9 +248,13 @@ class Service:
         """Take nothing more, answer open requests, bring what they carried to the ledger."""
         self._state = "stopping"
         self._stopping.set()
-        grace = self._settings.shutdown_seconds
+        settings = self._settings
+        grace = settings.shutdown_seconds
         if self._doors is not None:
             await asyncio.gather(self._doors.grpc.stop(grace), self._doors.http.stop())
+            if self._doors.unix and settings.unix_socket:
+                await self._doors.unix.stop()
+                settings.unix_socket.unlink(missing_ok=True)
             self._doors.receiver.close()
         self._http_socket.close()
         if self._ingest is not None:
@@ -248,6 +267,8 @@ class Service:
         await self._tally.try_flush()
         await self._close_sql()
         await asyncio.to_thread(self.store.close)
+        if self._telemetry:
+            await asyncio.to_thread(self._telemetry.close)
         _log.info("stopped")
 
     async def _open_sql(self) -> None:
@@ -282,7 +303,7 @@ class Service:
         receiver = Receiver(
             decoder=Decoder(
                 wanted=self._costs.wanted,
-                limits=_limits(settings),
+                limits=limits_of(settings),
                 reducer=self._projection.reducer,
             ),
             keep=self._costs.submit_before(ingest.pipeline.submit, self.metrics),
@@ -296,17 +317,19 @@ class Service:
         hint = settings.retry_after_seconds
         events = self._open_events(receiver, ingest)
         grpc_server = create_grpc_server(receiver, retry_after_seconds=hint)
-        http_server = AsgiServer(
-            create_http_app(receiver, retry_after_seconds=hint, more=[events_route(events)]),
-            self._http_socket,
-            grace_seconds=settings.shutdown_seconds,
-            tls=self._tls,
-        )
+        app = create_http_app(receiver, retry_after_seconds=hint, more=[events_route(events)])
+        grace = settings.shutdown_seconds
+        http_server = AsgiServer(app, self._http_socket, grace_seconds=grace, tls=self._tls)
+        unix = None
+        if settings.unix_socket:
+            unix = AsgiServer(app, listen_at(settings.unix_socket), grace_seconds=grace)
+            bind_grpc(grpc_server, grpc_path(settings.unix_socket))
         return Doors(
             receiver=receiver,
             grpc=grpc_server,
             grpc_port=self._bind_grpc(grpc_server),
             http=http_server,
+            unix=unix,
             events=events,
         )
 
@@ -321,7 +344,7 @@ class Service:
             ids,
             projection=self._projection,
             identities=self._rules.identities,
-            limits=_limits(settings),
+            limits=limits_of(settings),
             max_decompressed_bytes=settings.max_decompressed_bytes,
             retry_after_seconds=settings.retry_after_seconds,
             clock=time.time_ns,
@@ -352,32 +375,3 @@ class Service:
         except RuntimeError as error:
             port, host = self._settings.grpc_port, self._settings.host
             raise BadSettings(f"grpc_port = {port}: cannot listen on {host}") from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doors:
-    """What takes telemetry.
-
-    Attributes:
-        receiver: Behind both.
-        grpc: The gRPC server.
-        grpc_port: Where it listens.
-        http: The HTTP server.
-        events: Takes posted events, on two ports.
-    """
-
-    receiver: Receiver
-    grpc: GrpcServer
-    grpc_port: int
-    http: AsgiServer
-    events: EventDoor
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        max_attributes=settings.max_attributes,
-        max_value_chars=settings.max_value_chars,
-        max_depth=settings.max_depth,
-        max_age_ns=settings.max_age_days * 86_400 * _NS,
-        max_ahead_ns=round(settings.max_ahead_seconds * _NS),
-    )

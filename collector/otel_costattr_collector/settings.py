@@ -94,6 +94,19 @@ class Settings(BaseModel):
         default=8320,
         description="Questions, health and metrics; 0 picks a free port and prints it.",
     )
+    unix_socket: Path | None = Field(
+        default=None,
+        description=(
+            "Path of a socket for OTLP over HTTP and events; OTLP over gRPC is at the same path"
+            " with `.grpc`. Mode 0660."
+        ),
+    )
+    self_telemetry: str = Field(
+        default="",
+        description=(
+            "`http://HOST:4318` of another collector that gets our own spans; empty means none."
+        ),
+    )
     sql: bool = Field(
         default=True,
         description="Whether ClickHouse's HTTP interface is offered; embedded engine only.",
@@ -161,6 +174,14 @@ class Settings(BaseModel):
     max_depth: Annotated[int, Field(ge=1, le=64)] = Field(
         default=16,
         description="Deepest nesting inside an attribute value; what is deeper is dropped.",
+    )
+    max_values_per_dimension: Count = Field(
+        default=50_000,
+        description=(
+            "Distinct values of a dimension, models and names of tags in one reporting day; what"
+            " comes beyond is counted as `__other__`. Users, sessions and request ids have no"
+            " limit."
+        ),
     )
     max_age_days: Annotated[int, Field(ge=1, le=3_650)] = Field(
         default=330,

@@ -20,6 +20,7 @@ from ..amendments.late import Decision, decide
 from ..amendments.recent import Recent, Told
 from ..costs.lines import CostLines
 from ..metrics import Metrics
+from .cardinality import Fold
 from .components import components
 from .memory import Memory
 from .settling import Pending
@@ -40,6 +41,7 @@ class Assessor:
         rules: How owners are found.
         costs: Reads what is no model call; None to leave it out.
         amender: Amends what late spans are about; None counts them only, for tests.
+        fold: Bounds the values of dimensions; None for no bound.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Assessor:
         rules: OwnerRules = DEFAULT_RULES,
         costs: CostLines | None = None,
         amender: Amender | None = None,
+        fold: Fold | None = None,
     ) -> None:
         self._book: Final = book
         self._metrics: Final = metrics
@@ -58,6 +61,7 @@ class Assessor:
         self._rules: Final = rules
         self._costs: Final = costs
         self._amender: Final = amender
+        self._fold: Final = fold
         self._recent: Final = Recent(RECENT_SPANS)
         self._waiting: list[Pending] = []
 
@@ -135,7 +139,8 @@ class Assessor:
             )
             told += map(_told, pairs, found)
             assessments += found
-        lines = ledger.lines_of_all(assessments)
+        kept = self._fold.apply(assessments) if self._fold else assessments
+        lines = ledger.lines_of_all(kept)
         for tenant, groups in at_once.items():
             for group in groups:
                 self._memory.remember([verdict for _, verdict in group], tenant)

@@ -14,6 +14,7 @@ from otel_costattr.errors import PermanentError
 from ..journal import DoneRecord, Journal
 from ..ledger import Block
 from ..metrics import Metrics
+from ..telemetry import Trace, no_trace
 from .parked import Parked
 
 FIRST_DELAY_S: Final = 0.5
@@ -39,6 +40,7 @@ class Inserter:
         metrics: Where inserts are counted.
         token_of: The token of a block, where it is not its own.
         jitter: Gives a factor from 0 to 1 for each delay.
+        trace: Makes a span around each attempt.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Inserter:
         metrics: Metrics,
         token_of: Callable[[Block], str] = lambda block: block.token,
         jitter: Callable[[], float] = random.random,
+        trace: Trace = no_trace,
     ) -> None:
         self._store: Final = store
         self._journal: Final = journal
@@ -57,6 +60,7 @@ class Inserter:
         self._metrics: Final = metrics
         self._token_of: Final = token_of
         self._jitter: Final = jitter
+        self._trace: Final = trace
         self._thread: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="insert")
 
     async def insert(self, block: Block, segment: int) -> bool:
@@ -81,7 +85,12 @@ class Inserter:
     def _attempt(self, block: Block) -> bool | None:
         """Whether the block is in the ledger rather than parked; None if nobody knows yet."""
         try:
-            with self._metrics.insert_seconds.time():
+            with (
+                self._metrics.insert_seconds.time(),
+                self._trace(
+                    "insert", batch=block.token, rows=block.rows, size_bytes=len(block.data)
+                ),
+            ):
                 self._store.insert(block, token=self._token_of(block))
         except PermanentError as error:
             _log.error("block %s is refused for good and parked: %s", block.token, error)

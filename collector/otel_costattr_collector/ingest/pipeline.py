@@ -17,6 +17,7 @@ from ..errors import Overloaded
 from ..journal import FrozenRecord, Journal, Record, SpansRecord
 from ..ledger import Block
 from ..metrics import Metrics
+from ..telemetry import Trace, no_trace
 from .freezer import Freezer
 from .group_commit import GroupCommit
 from .inserter import Inserter
@@ -65,6 +66,7 @@ class Pipeline:
         max_waiting: Spans that may wait for the journal.
         max_settling: Acknowledged spans that may wait for their block.
         settle_seconds: How long spans settle; blocks are made a few times as often.
+        trace: Makes a span around each batch for the journal and each freeze.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Pipeline:
         max_waiting: int,
         max_settling: int,
         settle_seconds: float,
+        trace: Trace = no_trace,
     ) -> None:
         self._journal: Final = journal
         self._seen: Final = seen
@@ -87,6 +90,7 @@ class Pipeline:
         self._parked: Final = parked
         self._metrics: Final = metrics
         self._max_settling: Final = max_settling
+        self._trace: Final = trace
         self._tick_s: Final = min(max(settle_seconds / 4, SHORTEST_TICK_S), LONGEST_TICK_S)
         self._commits: Final[GroupCommit[Submission]] = GroupCommit(
             self._commit, name="journal", max_waiting=max_waiting, max_group=MAX_GROUP_SPANS
@@ -180,7 +184,8 @@ class Pipeline:
                     )
                 )
         if records:
-            segment = self._journal.append(records)
+            with self._trace("batch", requests=len(submissions), spans=len(keys)):
+                segment = self._journal.append(records)
             self._next_number += len(records)
             self._seen.add(keys)
             for record in records:
@@ -198,7 +203,7 @@ class Pipeline:
     async def _freeze(self, *, everything: bool = False) -> bool:
         """Freeze once; whether there was something."""
         loop = asyncio.get_running_loop()
-        freeze = partial(self._freezer.freeze, everything=everything)
+        freeze = partial(self._frozen_now, everything=everything)
         try:
             blocks, segment = await loop.run_in_executor(self._thread, freeze)
         except Exception:  # noqa: BLE001 - whatever it was, the spans are safe: try again
@@ -207,6 +212,12 @@ class Pipeline:
         for block in blocks:
             await self.take(block, segment)
         return segment > 0
+
+    def _frozen_now(self, *, everything: bool) -> tuple[Sequence[Block], int]:
+        if not self._freezer.waiting:
+            return self._freezer.freeze(everything=everything)
+        with self._trace("freeze", waiting=self._freezer.waiting):
+            return self._freezer.freeze(everything=everything)
 
     async def take(self, block: Block, segment: int) -> None:
         """Queue a frozen block for the ledger, once there is room.

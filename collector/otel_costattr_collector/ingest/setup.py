@@ -24,7 +24,9 @@ from ..metrics import Metrics
 from ..patience import patiently
 from ..settings import Settings
 from ..store import Store
+from ..telemetry import Trace, no_trace
 from .assessor import Assessor
+from .cardinality import Fold, learn_values
 from .freezer import Freezer
 from .inserter import Inserter, Inserts
 from .memory import Memory
@@ -77,6 +79,7 @@ def open_ingest(
     rules: OwnerRules,
     cost_lines: CostLines | None = None,
     amending: Lock | None = None,
+    trace: Trace = no_trace,
 ) -> Ingest:
     """Finish what the last run had frozen, bring the tables up to date, and return the path.
 
@@ -88,6 +91,7 @@ def open_ingest(
         rules: How owners are found.
         cost_lines: Prices costs that are no call; None leaves them out.
         amending: Held by whoever amends lines.
+        trace: Makes spans around what is done.
 
     Raises:
         StoreError: The tables cannot be brought up to date.
@@ -135,6 +139,8 @@ def open_ingest(
         rules=rules,
         cost_lines=cost_lines,
         amender=Amender(partial(heads_of_spans, store), lock=amending),
+        fold=open_fold(settings, store, metrics),
+        trace=trace,
     )
     return Ingest(pipeline=pipeline, journal=journal, marker=marker, events=events, costs=costs)
 
@@ -174,6 +180,14 @@ def migrated(store: Store) -> tuple[str, ...]:
     raise AssertionError("patiently() ends with a result or an error")
 
 
+def open_fold(settings: Settings, store: Store, metrics: Metrics) -> Fold:
+    """Return the bound on values, with what the ledger has of today and yesterday."""
+    limit = settings.max_values_per_dimension
+    fold = Fold(limit=limit, zone=store.layout.time_zone, metrics=metrics)
+    learn_values(store, fold, limit=limit)
+    return fold
+
+
 def new_memory(settings: Settings) -> Memory:
     """Return an empty memory of the size that the settings say."""
     return Memory(
@@ -195,6 +209,8 @@ def build_pipeline(
     rules: OwnerRules = DEFAULT_RULES,
     cost_lines: CostLines | None = None,
     amender: Amender | None = None,
+    fold: Fold | None = None,
+    trace: Trace = no_trace,
 ) -> Pipeline:
     """Put the path together over a journal, with what it still holds on its way.
 
@@ -210,6 +226,8 @@ def build_pipeline(
         rules: How owners are found.
         cost_lines: Prices costs that are no call; None leaves them out.
         amender: Amends what late spans are about; None leaves that, for tests.
+        fold: Bounds the values of dimensions; None for no bound.
+        trace: Makes spans around what is done.
     """
     freezer = Freezer(
         journal=journal,
@@ -225,6 +243,7 @@ def build_pipeline(
             rules=rules,
             costs=cost_lines,
             amender=amender,
+            fold=fold,
         ),
         parked=parked,
         clock=time.time_ns,
@@ -235,12 +254,15 @@ def build_pipeline(
         journal=journal,
         seen=seen,
         freezer=freezer,
-        inserter=Inserter(store=store, journal=journal, parked=parked, metrics=metrics),
+        inserter=Inserter(
+            store=store, journal=journal, parked=parked, metrics=metrics, trace=trace
+        ),
         parked=parked,
         metrics=metrics,
         max_waiting=settings.max_waiting_spans,
         max_settling=settings.max_settling_spans,
         settle_seconds=settings.settle_seconds,
+        trace=trace,
     )
     metrics.watch(
         "lag_seconds",
