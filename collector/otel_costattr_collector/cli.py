@@ -7,7 +7,12 @@ from typing import Final
 from otel_costattr import cli
 
 COMMANDS: Final[tuple[cli.Command, ...]] = (
-    *cli.COMMANDS,
+    *(command for command in cli.COMMANDS if command.name != "doctor"),
+    cli.Command(
+        name="doctor",
+        summary="say what telemetry lacks, what that costs in certainty, and what mends it",
+        module="otel_costattr_collector.commands.doctor",
+    ),
     cli.Command(
         name="serve",
         summary="take telemetry, keep the ledger, answer questions",

@@ -34,7 +34,8 @@ MENDS: Final[Mapping[str, str]] = {
 }
 """What mends each reason, where the emitter's own entry does not say better."""
 
-_STREAM: Final = 'pass stream_options={"include_usage": True} to the OpenAI client'
+STREAM: Final = 'pass stream_options={"include_usage": True} to the OpenAI client'
+"""What mends streams of OpenAI's client without counts."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,7 +135,7 @@ def _lacks(assessment: Assessment) -> Iterable[tuple[str, str, str]]:
     for reason in assessment.reasons:
         mend = MENDS.get(reason, "")
         if reason == "no_usage" and not call.error_type and call.provider.startswith("openai"):
-            mend = _STREAM
+            mend = STREAM
         yield reason, REASONS[reason], mend
     mends: defaultdict[str, list[str]] = defaultdict(list)
     for name, source in assessment.provenance.items():

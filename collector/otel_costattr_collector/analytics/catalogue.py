@@ -328,6 +328,15 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         by_dimensions=False,
     ),
     Named(
+        path="/v1/analytics/doctor",
+        query="doctor",
+        summary="What each emitter's telemetry lacks, and how much money that makes uncertain",
+        row=rows.Lack,
+        asked=Asked,
+        ask=_ungrouped,
+        by_dimensions=False,
+    ),
+    Named(
         path="/v1/analytics/metrics-coverage",
         query="metrics_coverage",
         summary="How many of the tokens that metrics report the counted calls explain",

@@ -123,6 +123,23 @@ class Retries(ByDimensions):
     unnamed_calls: Count
 
 
+class Lack(Row):
+    """What one emitter's telemetry lacks; `what` is empty for the emitter as a whole."""
+
+    emitter: str
+    scope_name: str
+    scope_version: str
+    what: str = Field(description="A reason, or the names of counts that the emitter drops.")
+    mend: str = Field(description="What is known to mend it; '' where the reason says it.")
+    calls: Count
+    priced_calls: Count
+    total_cost: Usd
+    least_cost: Usd
+    most_cost: Usd
+    providers: list[str]
+    example: str
+
+
 class MetricsCoverage(Row):
     """Tokens that metrics report on one day, and how many of them calls explain."""
 
