@@ -82,7 +82,7 @@ FROM
                     min(spent.first_total) AS first,
                     max(spent.last_total) AS last
                 FROM token_metrics AS spent
-                WHERE /*{filter*/ true /*}*/
+                WHERE /*{measured*/ true /*}*/
                 GROUP BY day, service_name, model, token_type, series, started
             ) AS total
         ) AS since

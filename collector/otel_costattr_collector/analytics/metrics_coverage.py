@@ -38,8 +38,11 @@ def metrics_parts(question: Question) -> tuple[dict[str, str], dict[str, object]
         parameters[f"{name}_ns"] = end.ns
         at = f"fromUnixTimestamp64Nano({{{name}_ns:Int64}}, 'UTC')"
         calls.append(f"spent.event_ns {sign} {at}")
+    # Metrics have no entries: what is asked of the kind of line concerns calls alone.
+    measured = [one for one in frame.conditions if "spent.entry" not in one]
     parts = {
         "filter": frame.parts["filter"],
+        "measured": " AND ".join(measured) or "true",
         "days": " AND ".join(days),
         "calls": " AND ".join(calls),
         "zone": zone,
