@@ -333,7 +333,7 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         summary="What each emitter's telemetry lacks, and how much money that makes uncertain",
         row=rows.Lack,
         asked=Asked,
-        ask=_ungrouped,
+        ask=_ungrouped("doctor"),
         by_dimensions=False,
     ),
     Named(
