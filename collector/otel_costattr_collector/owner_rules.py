@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from otel_costattr.attribution import Identities, OwnerRule, OwnerRules
+from otel_costattr.attribution.identities import check_key
 from otel_costattr.attribution.names import ALIASES, BAGGAGE_NAMES
 from otel_costattr.errors import BadAttribution, BadSettings
 from otel_costattr.model import DIMENSIONS
@@ -36,6 +37,22 @@ def owner_rules(settings: Settings) -> OwnerRules:
         return _rules(raw, identities, trust_baggage=settings.trust_baggage)
     except (BadSettings, BadAttribution) as error:
         raise BadSettings(f"owner_rules {path}: {error}") from None
+
+
+def old_keys(settings: Settings) -> tuple[tuple[str, bytes], ...]:
+    """Return id and secret of each key that people were hashed with before.
+
+    Raises:
+        BadSettings: One is no `id=secret`, or a secret that protects nothing.
+    """
+    if settings.hash_old_keys is None:
+        return ()
+    found: list[tuple[str, bytes]] = []
+    for word in settings.hash_old_keys.get_secret_value().split(","):
+        key_id, _, secret = word.strip().partition("=")
+        check_key(secret.encode(), key_id)
+        found.append((key_id, secret.encode()))
+    return tuple(found)
 
 
 def _identities(settings: Settings) -> Identities:

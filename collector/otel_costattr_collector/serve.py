@@ -38,7 +38,9 @@ from .metrics import Metrics
 from .operations import with_operations
 from .otlp_grpc import create_grpc_server
 from .otlp_http import create_http_app
-from .owner_rules import owner_rules
+from .owner_rules import old_keys, owner_rules
+from .privacy.erasure import Eraser
+from .privacy.router import privacy_router
 from .retention import Retention, retention_router
 from .servers import AsgiServer, address, listen
 from .settings import Settings
@@ -167,6 +169,8 @@ class Service:
             leases=Leases(lag_s=settings.limit_lag_seconds, warm_s=LEASES_WARM_S),
         )
         api.include_router(audit_router(self._audits, self._gate))
+        eraser = Eraser(self.store, self._rules.identities, old_keys=old_keys(settings))
+        api.include_router(privacy_router(eraser, self._gate))
         retention = Retention(store=self.store, max_age_days=settings.max_age_days)
         api.include_router(retention_router(retention, self._gate))
         api.include_router(events_router(lambda: self._doors.events if self._doors else None))

@@ -150,6 +150,13 @@ class Settings(BaseModel):
     hash_key_id: str = Field(
         default="k1", description="Names that secret in each hash, so that secrets can rotate."
     )
+    hash_old_keys: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Secrets of before as `id=secret`, commas between: nothing is hashed with them, and"
+            " `costattr erase` still finds people under them."
+        ),
+    )
     emails: Literal["refuse", "hash"] = Field(
         default="refuse",
         description="What happens to owners that look like e-mail addresses.",

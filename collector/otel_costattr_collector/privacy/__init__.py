@@ -1,0 +1,1 @@
+"""What the law asks: a person is forgotten, the totals stay."""
