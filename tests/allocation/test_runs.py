@@ -270,6 +270,22 @@ def test_weights_by_revenue_may_come_with_the_order(client: TestClient, store: S
     }
 
 
+def test_revenue_that_is_kept_here_weighs(client: TestClient, store: Store) -> None:
+    """Acme pays 310 USD for October, globex 610 for October and November: the same by day."""
+    posted = [
+        {"customer": "acme", "period": "2026-10", "amount": "310"},
+        {"customer": "globex", "period": "2026-10-01/2026-11-30", "amount": "610"},
+    ]
+    revenue = [{"id": str(place), "currency": "USD", **one} for place, one in enumerate(posted)]
+    answer = client.post("/v1/revenue", json={"revenue": revenue})
+    assert answer.status_code == 200, answer.text
+    _post(client, RULES.replace('"calls"', '"revenue"'))
+
+    # globex: 610 USD for 61 days are 10 a day, 310 for the 31 days of October.
+    moved = by(store, "tenant", f"NOT ({DIRECT})")
+    assert moved == {"acme": Decimal(9), "globex": Decimal(9), "": Decimal(-18)}
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -1,4 +1,4 @@
-"""SIGKILL in the middle of an allocation: all of it or nothing, and again changes nothing more."""
+"""SIGKILL in the middle of a run: all of it or nothing, and again changes nothing more."""
 
 from __future__ import annotations
 
@@ -63,3 +63,40 @@ def test_a_killed_allocation_is_whole_after_the_start(tmp_path: Path) -> None:
         assert _sums(served, "direct") == direct
         assert (again["state"], again["lines"]) == ("unchanged", 0)
         assert _sums(served, "fully_loaded") == loaded
+
+
+BILL = {
+    "id": "bill",
+    "provider": "openai",
+    "lines": [
+        {"day": "2040-01-01", "model": "gpt-4o-mini", "amount_usd": "5"},
+        {"day": "2040-01-02", "kind": "tax", "amount_usd": "1"},
+    ],
+}
+HELD = {"bill": "bill", "first_day": "2040-01-01", "last_day": "2040-01-31", "post": True}
+
+
+def _reconcile(served: Served) -> httpx.Response:
+    return httpx.post(f"{served.urls['api']}/v1/reconcile", json=HELD, timeout=30)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_killed_true_ups_are_whole_after_the_start(tmp_path: Path) -> None:
+    """Two true-ups of 5 and 1 USD are journaled when the collector dies; both are there, once."""
+    data = tmp_path / "data"
+    dying = start(data, *SETTLE, program=DYING)
+    assert dying.process.stdout is not None
+    posted = httpx.post(f"{dying.urls['api']}/v1/invoices", json=BILL, timeout=30)
+    assert posted.status_code == 200, posted.text
+    with pytest.raises(httpx.HTTPError):
+        _reconcile(dying)
+    assert dying.process.wait(30) == -signal.SIGKILL
+    dying.process.stdout.close()
+
+    with serving(data, *SETTLE) as served:
+        again = _reconcile(served).json()
+        total = served.costs()["total"]["total_cost"]
+
+    assert again["lines"] == 0
+    assert total == "6"

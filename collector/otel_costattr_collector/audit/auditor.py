@@ -17,6 +17,7 @@ from otel_costattr.errors import BadInput, RetryableError
 from otel_costattr_collector import ledger
 from otel_costattr_collector.ledger import as_mapping, native
 
+from ..allocation.splits import with_splits
 from ..patience import patiently
 from ..store import Store
 from .calls import miscounted
@@ -135,7 +136,7 @@ class Auditor:
         )
 
     def _book(self, found: Sequence[Surplus]) -> None:
-        for lines in ledger.split(one.books for one in found):
+        for lines in ledger.split(with_splits([one.books for one in found])):
             ids = "\0".join(str(as_mapping(line)["line_id"]) for line in lines)
             # The same finding always makes the same batch: whoever comes second changes nothing.
             number = int.from_bytes(blake2b(ids.encode(), digest_size=8).digest(), "big")
