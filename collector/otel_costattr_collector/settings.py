@@ -215,8 +215,9 @@ class Settings(BaseModel):
         description="Spans waiting for the journal before a sender is told to slow down.",
     )
     max_settling_spans: Count = Field(
-        default=250_000,
-        description="Acknowledged spans waiting for the ledger before a sender is told so.",
+        default=100_000,
+        description="Acknowledged spans waiting for the ledger before a sender is told so;"
+        " each takes 2.5 KB of memory.",
     )
     journal_max_bytes: Count = Field(
         default=4 * 1024 * _MIB,

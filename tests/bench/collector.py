@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -19,9 +20,9 @@ from bench.load import BATCH, Sent, sender, sent
 from bench.table import BenchRow
 from collector.served import Served, serving
 
-SECONDS: Final = 10.0
+SECONDS: Final = 6.0
 RATE: Final = 5_000
-RATE_SECONDS: Final = 8.0
+RATE_SECONDS: Final = 6.0
 TENTHS: Final = 10
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 SETTLE: Final = ("--settle-seconds", "1", "--wrapper-settle-seconds", "1")
@@ -106,13 +107,15 @@ def over_a_long_run(spans: int) -> Iterator[BenchRow]:
                 began = time.perf_counter()
                 seen = sent(load)
                 took = time.perf_counter() - began
-            yield BenchRow(
+            row = BenchRow(
                 what=f"resident memory after {place * seen.spans:,} spans",
                 value=resident_mb(running),
                 unit="MB",
                 hold="<= 800",
-                peer=f"{seen.spans / took:,.0f} spans/s acknowledged",
+                peer=f"{seen.spans / took:,.0f} spans/s acknowledged, refused {seen.refused} times",
             )
+            print(f"{row.what}: {row.value:.0f} MB, {row.peer}", file=sys.stderr)
+            yield row
         settled(running)
 
 
