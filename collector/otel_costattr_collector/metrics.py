@@ -173,6 +173,24 @@ class Metrics:
             "When the last audit ended, seconds since 1970; 0 if none did.",
             registry=self.registry,
         )
+        self.budget_spent = Gauge(
+            "costattr_budget_spent_ratio",
+            "Spent part of each budget in its current period, 1 for all of it.",
+            ["budget"],
+            registry=self.registry,
+        )
+        self.budget_forecast = Gauge(
+            "costattr_budget_forecast_ratio",
+            "Part of each budget that will be spent at the end of its period, as forecast.",
+            ["budget"],
+            registry=self.registry,
+        )
+        self.notifications = Counter(
+            "costattr_notifications",
+            "Notices to webhooks by outcome: sent, failed.",
+            ["outcome"],
+            registry=self.registry,
+        )
 
     def watch(self, name: str, description: str, read: Callable[[], float]) -> None:
         """Show a figure that is read whenever somebody looks.

@@ -24,6 +24,7 @@ from .audit.background import open_audits
 from .audit.router import audit_router
 from .bookings import Bookings
 from .budgets.leases import Leases
+from .budgets.watch import open_watch
 from .codec import Decoder
 from .codec.projection import Projection
 from .costs.setup import cost_rules, open_costs
@@ -141,6 +142,8 @@ class Service:
             in_flight=self._in_flight,
             amending=self.bookings.amending,
         )
+        self._watch: Final = open_watch(settings, self.store, self.metrics)
+        self._watching: asyncio.Task[None] | None = None
         self._auditing: asyncio.Task[None] | None = None
         self._stopping: Final = asyncio.Event()
         self._tally: Final = TokenTally(self.store, self.metrics)
@@ -244,6 +247,9 @@ class Service:
                 minutes=settings.audit_minutes, repair=settings.audit_repair, stop=self._stopping
             )
             self._auditing = asyncio.create_task(run)
+        if settings.budget_minutes:
+            watch = self._watch.run(minutes=settings.budget_minutes, stop=self._stopping)
+            self._watching = asyncio.create_task(watch)
         heap.settle()
         self._state = ""
         _log.info("serving %s", ", ".join(f"{n} {url}" for n, url in self.urls().items()))
@@ -265,7 +271,9 @@ class Service:
             await self._ingest.pipeline.drain(timeout_s=grace)
             self._ingest.close()
         await self._api.stop()
-        work = {task for task in (self._auditing, self._tallying) if task is not None}
+        work = {
+            task for task in (self._auditing, self._tallying, self._watching) if task is not None
+        }
         if work:
             await asyncio.wait(work, timeout=grace)
         await self._tally.try_flush()

@@ -256,6 +256,20 @@ class Settings(BaseModel):
     audit_repair: bool = Field(
         default=True, description="Whether these audits mend what they find, or only tell it."
     )
+    budget_minutes: Annotated[float, Field(ge=0, le=1440)] = Field(
+        default=5,
+        description="Minutes between looks at budgets and anomalies; 0 means none.",
+    )
+    webhooks: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Where thresholds and anomalies are told: `slack=https://...` or `json=https://...`,"
+            " several with commas between."
+        ),
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="Secret that signs what is sent to webhooks; unset for none."
+    )
     limit_lag_seconds: Seconds = Field(
         default=120,
         description=(

@@ -5,14 +5,19 @@ Without postponed annotations: the types of a route are values here.
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from otel_costattr_collector.access.errors import Forbidden
 from otel_costattr_collector.access.gate import ANONYMOUS, Action, Gate, Principal
 from otel_costattr_collector.analytics.router import FAILURES, NotThere
 from otel_costattr_collector.answers import Failure
+from otel_costattr_collector.budgets.anomalies import Anomalies
 from otel_costattr_collector.budgets.book import BudgetBook
 from otel_costattr_collector.budgets.leases import Leases
 from otel_costattr_collector.budgets.limits import Limits, LimitsAnswer, Report
@@ -37,6 +42,26 @@ class Standing(BaseModel):
     data: list[Status]
 
 
+class Found(BaseModel):
+    """A day out of the ordinary; amounts in USD."""
+
+    day: date
+    dimension: str
+    value: str
+    cost: Decimal
+    expected: Decimal
+    spread: Decimal
+    score: Decimal = Field(description="Distance from expected in spreads.")
+    basis: str = Field(description="weekday: the same one of the weeks before; else days.")
+    days: int
+
+
+class Findings(BaseModel):
+    """Days out of the ordinary, the latest and strangest first."""
+
+    data: list[Found]
+
+
 def budgets_router(
     store: Store,
     gate: Gate | None,
@@ -54,6 +79,7 @@ def budgets_router(
     """
     router = APIRouter(tags=["budgets"])
     book = BudgetBook(store)
+    odd = Anomalies(store)
     limits = Limits(store, leases or Leases(lag_s=LAG_S, warm_s=0), now_ns=now_ns)
     reader, sender, admin = (_who(gate, action) for action in _ACTIONS)
 
@@ -87,6 +113,15 @@ def budgets_router(
                 for one in stands
             ]
         return Standing(data=stands)
+
+    @router.get("/v1/analytics/anomalies", responses=FAILURES)
+    def anomalies(
+        first_day: date | None = None, last_day: date | None = None, principal: Principal = reader
+    ) -> Findings:
+        """Days on which a tenant, a feature or a model cost far more or less than it used to."""
+        if principal.tenant:
+            raise Forbidden("a key of one tenant does not ask for everybody's anomalies")
+        return Findings(data=[Found(**asdict(one)) for one in odd.kept(first_day, last_day)])
 
     @router.get("/v1/limits", responses=FAILURES)
     def look(principal: Principal = sender) -> LimitsAnswer:

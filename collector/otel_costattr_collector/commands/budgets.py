@@ -17,7 +17,7 @@ _PARTS: Final = ("expected_change", "volume", "mix", "tokens_per_call", "price",
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    what = parser.add_subparsers(dest="what", required=True, metavar="apply|end|status")
+    what = parser.add_subparsers(dest="what", required=True, metavar="apply|end|status|anomalies")
     applying = what.add_parser("apply", help="set the budgets of a TOML file")
     applying.add_argument("file", type=Path, metavar="FILE")
     ending = what.add_parser("end", help="end budgets")
@@ -28,7 +28,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--explain", action="store_true", help="say why spend is not what was planned"
     )
     standing.add_argument("--json", action="store_true", help="print JSON")
-    for one in (applying, ending, standing):
+    odd = what.add_parser("anomalies", help="print days out of the ordinary")
+    odd.add_argument("--from", dest="first", metavar="DAY", help="first day")
+    odd.add_argument("--to", dest="last", metavar="DAY", help="last day")
+    for one in (applying, ending, standing, odd):
         one.add_argument(
             "--url",
             help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})",
@@ -70,6 +73,20 @@ def _status(api: Api, arguments: argparse.Namespace) -> int:
     return 1 if any(float(one["spent_percent"]) >= 100 for one in found["data"]) else 0
 
 
+def _anomalies(api: Api, arguments: argparse.Namespace) -> int:
+    named = (("first_day", arguments.first), ("last_day", arguments.last))
+    found = api.get("/v1/analytics/anomalies", [(n, word) for n, word in named if word])["data"]
+    for one in found:
+        print(
+            f"{one['day']}  {one['dimension']} {one['value'] or '(unknown)'}:"
+            f" {usd(one['cost'])} USD, {usd(one['expected'])} usual"
+            f" ({float(one['score']):+.1f} spreads, {one['days']} of {one['basis']})"
+        )
+    if not found:
+        print("nothing out of the ordinary")
+    return 0
+
+
 def _lines(one: Mapping[str, Any]) -> list[str]:
     budget = one["budget"]
     interval = (
@@ -97,6 +114,7 @@ def _lines(one: Mapping[str, Any]) -> list[str]:
 
 
 _DO: Final[Mapping[str, Callable[[Api, argparse.Namespace], int]]] = {
+    "anomalies": _anomalies,
     "apply": _apply,
     "end": _end,
     "status": _status,
