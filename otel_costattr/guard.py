@@ -240,7 +240,7 @@ class BudgetGuard:
             stale = self._clock() > self._fresh_until
             if stale and self._stale is not None:
                 return self._stale
-            return decide(self._matching(owner, model, provider), 0)
+            return decide(self._index.of(owner or current_owner(), model, provider), 0)
         except Exception as error:  # noqa: BLE001 - the application goes on, whatever it was
             return self._failed("BudgetGuard.ask", error)
 
@@ -264,7 +264,7 @@ class BudgetGuard:
             estimate = self._estimate if estimate_usd is None else max(pico(estimate_usd), 0)
             now = self._clock()
             stale = self._stale if now > self._fresh_until else None
-            accounts = self._matching(owner, model, provider)
+            accounts = self._index.of(owner or current_owner(), model, provider)
             if not accounts:
                 return Reservation(self, stale or ALLOW)
             with self._lock:
@@ -350,12 +350,6 @@ class BudgetGuard:
         """Let the estimate of a call without a cost stand until the ledger has it."""
         with self._lock:
             reservation.until = self._clock() + self._lag_s
-
-    def _matching(self, owner: Owner | None, model: str, provider: str) -> tuple[Account, ...]:
-        if not self._accounts:
-            return ()
-        who = current_owner() if owner is None else owner
-        return self._index.of(who, model, provider)
 
     def _report(self, *, leaving: bool) -> dict[str, Any]:
         now = self._clock()

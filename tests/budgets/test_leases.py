@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from otel_costattr_collector.budgets import leases as leases_module
 from otel_costattr_collector.budgets.leases import NOTHING, Held, Known, Leases, Share
 
 from otel_costattr.errors import BadInput, RetryableError
@@ -199,3 +200,14 @@ def test_the_share_of_a_process_that_is_gone_comes_back() -> None:
 
     assert _ask(leases, "q", 1).cap == pico(5)
     assert leases.processes == 1
+
+
+def test_processes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes up names does not fill the memory."""
+    monkeypatch.setattr(leases_module, "MAX_PROCESSES", 1)
+    leases = _leases()
+    _ask(leases, "p", 1)
+    _ask(leases, "p", 2)
+
+    with pytest.raises(RetryableError, match="already"):
+        _ask(leases, "q", 1)

@@ -15,6 +15,7 @@ from otel_costattr.errors import BadSettings
 TABLES = (
     "anomalies",
     "audits",
+    "bills",
     "budgets",
     "currency_rates",
     "leases",
@@ -26,6 +27,7 @@ TABLES = (
     "spend_by_feature_15m",
     "spend_by_session",
     "spend_by_tenant_day",
+    "statements",
     "token_metrics",
 )
 CLUSTER = Layout(kind="cluster", cluster="main")

@@ -175,7 +175,10 @@ class Anomalies:
         sql = queries.render(
             "anomalies", {"filter": "found.day >= {first:Date} AND found.day <= {last:Date}"}
         )
-        edges = {"first": first or _EARLIEST, "last": last or _LATEST}
+        edges = {
+            name: min(max(day, _EARLIEST), _LATEST)
+            for name, day in (("first", first or _EARLIEST), ("last", last or _LATEST))
+        }
         rows = self._store.query(sql, edges).mappings()
         return [Finding(**row) for row in rows]
 

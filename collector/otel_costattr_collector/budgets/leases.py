@@ -37,6 +37,7 @@ class Held:
     cap: int | None
 
 
+MAX_PROCESSES: Final = 10_000
 NOTHING: Final = Held(settled=0, used=0, cap=None)
 
 
@@ -134,7 +135,8 @@ class Leases:
 
         Raises:
             BadInput: A later question was answered before.
-            RetryableError: The collector has just started, and the process is a new one.
+            RetryableError: The process is a new one, and the collector has just started or hears too
+                many.
         """
         with self._lock:
             now_s = self._clock()
@@ -142,6 +144,8 @@ class Leases:
             warm = now_s < self._warm_until
             if warm and sequence == 1:
                 raise RetryableError("the collector has just started and hears who holds what")
+            if name not in self._processes and len(self._processes) >= MAX_PROCESSES:
+                raise RetryableError(f"{MAX_PROCESSES} processes hold shares already")
             process = self._processes.setdefault(name, _Process())
             if sequence <= process.sequence:
                 raise BadInput(f"question {sequence} comes after question {process.sequence}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Final
 
 from pydantic import BaseModel, Field
@@ -24,6 +24,7 @@ from otel_costattr_collector.store import Store
 
 _ZERO: Final = Decimal(0)
 _CENT: Final = Decimal("0.01")
+_EXACT: Final = Context(prec=76)
 _PARTS: Final = ("volume", "mix", "tokens_per_call", "price", "other")
 
 
@@ -187,11 +188,11 @@ def _series(
 
 
 def _percent(part: Decimal, whole: Decimal) -> str:
-    return decimal_text((part * 100 / whole).quantize(_CENT))
+    return decimal_text((part * 100 / whole).quantize(_CENT, context=_EXACT))
 
 
 def _cents(amount: Decimal) -> str:
-    return str(amount.quantize(_CENT))
+    return str(amount.quantize(_CENT, context=_EXACT))
 
 
 def variance_of(store: Store, budget: Budget, now_ns: int) -> Variance | None:

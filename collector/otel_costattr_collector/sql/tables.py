@@ -23,7 +23,9 @@ INTERNAL: Final = frozenset(
     {
         "schema_migrations",
         "leases",
+        "bills",
         "notifications",
+        "statements",
         "spend_by_tenant_day_feed",
         "spend_by_feature_15m_feed",
         "spend_by_session_feed",
