@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from otel_costattr.model import DIMENSIONS, REASONS, UNITS
 from otel_costattr_collector import queries, spend
+from otel_costattr_collector.amendments.chain import Link, chain_of
 from otel_costattr_collector.analytics.asking import CostsAsked, cursor_at, question_of
 from otel_costattr_collector.ledger.columns import unit_column
 from otel_costattr_collector.plain import decimal_text, moment_text
@@ -115,6 +116,10 @@ class Explanation(BaseModel):
     owner_source: dict[str, str] = Field(description="Dimension to where its value came from.")
     line: dict[str, Any] = Field(description="Every column of the line.")
     amendments: list[dict[str, Any]] = Field(description="The lines that amend it, in order.")
+    chain: list[Link] = Field(
+        description="The line and everything that amended it, the first one first; empty if nothing"
+        " did."
+    )
 
 
 def costs(store: Store, asked: CostsAsked, *, tenant: str = "") -> Costs:
@@ -217,6 +222,7 @@ def explain(store: Store, line_id: str, *, tenant: str = "") -> Explanation | No
         owner_source=line["owner_source"],
         line=line,
         amendments=[other for other in lines if other["amends"] == line_id],
+        chain=chain_of(store, line_id, tenant=tenant),
     )
 
 

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from otel_costattr.errors import BadInput, RetryableError, StoreError
-from otel_costattr.pricing import shipped_book
+from otel_costattr.pricing import PriceBook, shipped_book
 from otel_costattr_collector import answers
 from otel_costattr_collector.access.errors import AccessError, Unauthenticated
 from otel_costattr_collector.access.gate import ANONYMOUS, Gate, Principal
@@ -42,6 +42,7 @@ def create_api(
     ready: Callable[[], str] = lambda: "",
     gate: Gate | None = None,
     bookings: Bookings | None = None,
+    book: PriceBook | None = None,
     costs: CostBook | None = None,
     leases: Leases | None = None,
 ) -> FastAPI:
@@ -53,6 +54,7 @@ def create_api(
         gate: Knows who may read; None lets everybody read everything, for tests. A key with a
             tenant reads the lines of that tenant only.
         bookings: Books what is no telemetry; None books straight into the store, for tests.
+        book: The present prices; None for the shipped ones.
         costs: Takes posted costs; None takes them at shipped prices, for tests.
         leases: The shares of guards in applications; None for a book of its own, for tests.
     """
@@ -67,7 +69,7 @@ def create_api(
     api.include_router(questions_router(store, reader))
     api.include_router(investigations_router(store, reader))
     sender = Depends(_sender(gate))
-    api.include_router(amendments_router(store, api.state.bookings, gate))
+    api.include_router(amendments_router(store, api.state.bookings, gate, book=book))
     _add_outcomes(api, store, sender)
     api.include_router(margins_router(store, reader))
     api.include_router(revenue_router(store, sender))

@@ -121,6 +121,12 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="reattribute",
+        summary="give lines the owners that were learned later",
+        module="otel_costattr_collector.commands.reattribute",
+        extra="collector",
+    ),
+    cli.Command(
         name="what-if",
         summary="say what the same usage would have cost on another model, tier or contract",
         module="otel_costattr_collector.commands.what_if",

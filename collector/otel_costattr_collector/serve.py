@@ -168,6 +168,7 @@ class Service:
             ready=self._not_ready,
             gate=self._gate,
             bookings=self.bookings,
+            book=self._book,
             costs=self._costs.book,
             leases=Leases(lag_s=settings.limit_lag_seconds, warm_s=LEASES_WARM_S),
         )

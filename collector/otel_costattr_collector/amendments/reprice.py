@@ -72,20 +72,28 @@ class _Looked:
     count: int
 
 
-def reprice(store: Store, bookings: Bookings, wanted: Repricing, *, tenant: str = "") -> Amended:
+def reprice(
+    store: Store,
+    bookings: Bookings,
+    wanted: Repricing,
+    *,
+    present: PriceBook | None = None,
+    tenant: str = "",
+) -> Amended:
     """Price every head of a period again, and book a pair for each that differs: all or none.
 
     Args:
         store: Where the ledger is.
         bookings: Books the pairs.
         wanted: The period, the prices and whether to book.
+        present: The book that contracts are laid over; None for the shipped one.
         tenant: The only tenant whose lines may be touched, or `''` for all.
 
     Raises:
         BadInput: The period or a contract makes no sense, or too much would change at once.
         StoreError: The store refused or did not answer.
     """
-    book = book_under(wanted.overlays)
+    book = book_under(wanted.overlays, present)
     cause = f"reprice:{book.version}"
 
     def look() -> _Looked:
@@ -103,12 +111,15 @@ def reprice(store: Store, bookings: Bookings, wanted: Repricing, *, tenant: str 
     return _amended(store, seen[-1], cause=cause, booked=booked.lines)
 
 
-def what_if(store: Store, wanted: Supposed, *, tenant: str = "") -> Amended:
+def what_if(
+    store: Store, wanted: Supposed, *, present: PriceBook | None = None, tenant: str = ""
+) -> Amended:
     """Say what the usage of a period would have cost otherwise; nothing is booked.
 
     Args:
         store: Where the ledger is.
         wanted: The period and what to suppose.
+        present: The book that contracts are laid over; None for the shipped one.
         tenant: The only tenant whose lines may be read, or `''` for all.
 
     Raises:
@@ -117,7 +128,7 @@ def what_if(store: Store, wanted: Supposed, *, tenant: str = "") -> Amended:
     """
     if wanted.model is None and wanted.service_tier is None and not wanted.overlays:
         raise BadInput("what if nothing changes? name a model, a service tier or an overlay")
-    book = book_under(wanted.overlays)
+    book = book_under(wanted.overlays, present)
 
     def supposed(line: Line) -> Line:
         call = call_of(as_mapping(line))
@@ -127,13 +138,13 @@ def what_if(store: Store, wanted: Supposed, *, tenant: str = "") -> Amended:
     return _amended(store, found, cause=f"what_if:{book.version}", dry_run=True)
 
 
-def book_under(overlays: Sequence[Overlay]) -> PriceBook:
-    """Return the shipped book under some contracts.
+def book_under(overlays: Sequence[Overlay], present: PriceBook | None = None) -> PriceBook:
+    """Return the present book, or the shipped one, under some contracts.
 
     Raises:
         BadPriceBook: One of them cannot be true.
     """
-    book = shipped_book()
+    book = present or shipped_book()
     for overlay in overlays:
         book = book.with_overlay(read_overlay(overlay.text, source=overlay.name))
     return book

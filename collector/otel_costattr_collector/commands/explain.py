@@ -84,5 +84,15 @@ def _line(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"matched by: {price['rule']}"
     for dimension, value in found["owner"].items():
         yield f"{dimension}: {value} (from {found['owner_source'].get(dimension, 'nowhere')})"
-    for other in found["amendments"]:
-        yield f"amended by {other['line_id']}: {other['entry']}, {other['amount_usd']} USD"
+    yield from _chain(found)
+
+
+def _chain(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the line amends and what amended it, each with its cause and its amount."""
+    if found["chain"]:
+        yield "chain:"
+    for link in found["chain"]:
+        amount = "no price" if link["amount_usd"] is None else f"{link['amount_usd']} USD"
+        cause = f" of {link['amends']}, because {link['cause']}" if link["amends"] else ""
+        here = "  <- this line" if link["line_id"] == found["line_id"] else ""
+        yield f"  {link['line_id']} {link['recorded']}: {link['entry']}{cause}: {amount}{here}"

@@ -54,6 +54,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what each caused itself, or with what was allocated to it (default: direct)",
     )
     parser.add_argument("--time-zone", metavar="ZONE", help="zone of days, such as Asia/Kathmandu")
+    known = parser.add_mutually_exclusive_group()
+    known.add_argument(
+        "--as-of",
+        metavar="TIME",
+        help="count only what was recorded before this day or instant: as billed then",
+    )
+    known.add_argument(
+        "--as-known-now", action="store_true", help="count everything that is known (default)"
+    )
     parser.add_argument(
         "--trend",
         choices=sorted(_GRAINS),
