@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from otel_costattr.errors import BadInput
@@ -189,7 +189,7 @@ def _outcomes(_: Asked, question: Question) -> Written:
     named = {*question.filters, *(name for group in question.without for name in group)}
     if not named <= _OF_OUTCOMES:
         raise BadInput(f"outcomes are filtered by {', '.join(sorted(_OF_OUTCOMES))} only")
-    frame = spend.frame(question, table="ledger")
+    frame = spend.frame(replace(question, measure="fully_loaded"), table="ledger")
     parts = {}
     tenant = question.filters.get("tenant", ())
     if len(tenant) == 1 and not isinstance(tenant, str):

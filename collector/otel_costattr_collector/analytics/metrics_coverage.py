@@ -21,7 +21,9 @@ def metrics_parts(question: Question) -> tuple[dict[str, str], dict[str, object]
     named = {*question.filters, *(name for group in question.without for name in group)}
     if not named <= _OF_METRICS:
         raise BadInput(f"metrics are filtered by {', '.join(sorted(_OF_METRICS))} only")
-    frame = spend.frame(replace(question, since=None, until=None, as_of=None), table="ledger")
+    # no line of token_metrics is an allocation
+    asked = replace(question, since=None, until=None, as_of=None, measure="fully_loaded")
+    frame = spend.frame(asked, table="ledger")
     parameters = frame.parameters
     zone = "{reporting_zone:String}"
     parameters["reporting_zone"] = question.reporting_zone
