@@ -6,6 +6,9 @@ UV     := $(BIN)/uv
 KEEP   ?=
 PART   ?=
 
+# Modules are compiled once, not at each start of a process.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Environments beside .venv that tests drive by subprocess.
 ENVIRONMENTS := $(patsubst tests/envs/%.txt,.envs/%/.ready,$(wildcard tests/envs/*.txt))
 

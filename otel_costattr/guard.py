@@ -184,9 +184,7 @@ class BudgetGuard:
         self._fresh_until = _NEVER
         self._lag_s = 120.0
         self._stop = threading.Event()
-        if (
-            self._started
-        ):  # pragma: no branch - a forked child does so, and coverage does not see it
+        if self._started:  # pragma: no cover - in a forked child, which coverage does not see
             self._run()
 
     def start(self) -> Self:

@@ -15,9 +15,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import settings
 from otel_costattr_collector import migrate
 from otel_costattr_collector import store as stores
 from otel_costattr_collector.schema import Layout
+
+settings.register_profile("quick", max_examples=30, deadline=None)
+settings.register_profile("nightly", max_examples=500, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 MEMORY = Path("/dev/shm")
 _NUMBERS = count(1)

@@ -157,8 +157,22 @@ LINE: Mapping[str, Any] = {
     "price": {"entry": "e", "book": "b", "rule": "r", "valid_from": None, "valid_to": None},
     "owner": {"tenant": "acme"},
     "owner_source": {"tenant": "key"},
-    "line": {"event_ns": "2026-09-21T00:00:00Z", "provider": "openai", "model": "m"},
-    "amendments": [{"line_id": "b" * 24, "entry": "reversal", "amount_usd": "-0.00015"}],
+    "line": {
+        "entry": "call",
+        "event_ns": "2026-09-21T00:00:00Z",
+        "provider": "openai",
+        "model": "m",
+    },
+    "chain": [
+        {
+            "line_id": "b" * 24,
+            "recorded": "2026-09-22",
+            "entry": "reversal",
+            "amends": "a" * 24,
+            "cause": "reprice:x",
+            "amount_usd": "-0.00015",
+        }
+    ],
 }
 
 
@@ -183,7 +197,8 @@ def test_a_ledger_line_is_explained_by_its_collector(
     assert "output: 3 no rate" in out
     assert "entry: e, valid from ever to open, book b" in out
     assert "tenant: acme (from key)" in out
-    assert f"amended by {'b' * 24}: reversal, -0.00015 USD" in out
+    chain = f"{'b' * 24} 2026-09-22: reversal of {'a' * 24}, because reprice:x: -0.00015 USD"
+    assert chain in out
     assert json.loads(raw) == LINE
 
 
@@ -195,7 +210,7 @@ def test_a_line_without_a_price_is_explained(run: Run, monkeypatch: pytest.Monke
         "status": "unpriced",
         "units": [],
         "price": {"entry": ""},
-        "line": {"event_ns": "x", "provider": "", "model": ""},
+        "line": {"entry": "call", "event_ns": "x", "provider": "", "model": ""},
     }
     monkeypatch.setattr("otel_costattr_collector.client.Api.get", lambda *_: line)
 

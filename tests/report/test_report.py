@@ -160,6 +160,7 @@ def test_the_command_asks_a_running_collector(
     assert key == "Bearer k"
     assert parse_qs(urlsplit(path).query) == {
         "group_by": ["tenant,feature"],
+        "measure": ["direct"],
         "where": ["plan=pro"],
         "limit": ["1000"],
         "start_date": ["2026-11-01"],

@@ -183,6 +183,16 @@ def test_other_ways_to_call_own_their_calls_too() -> None:
     assert tags == ["", "0", "1", "2", "3", "4", "5"]
 
 
+def test_a_manager_shows_what_it_stands_for() -> None:
+    """Before it is entered its attributes are those of the client's own."""
+    client = Client()
+
+    manager = asyncio.run(attribute(client).completions.managed(tags={"n": "3"}))
+
+    assert manager.kwargs == {}
+    assert client.completions.seen == []
+
+
 def test_blocks_around_a_call_still_count() -> None:
     """What the call does not say comes from the block."""
     client = Client()
