@@ -34,9 +34,11 @@ NAMES = [
 ]
 ATTRIBUTION = [
     "DEFAULT_RULES",
+    "NO_SCHEMA",
     "Identities",
     "OwnerRule",
     "OwnerRules",
+    "Schema",
     "ancestors",
     "check_value",
     "hash_identity",

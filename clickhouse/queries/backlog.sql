@@ -7,6 +7,7 @@
 --   scope_name      instrumentation that reported it
 --   scope_version   its version
 --   missing         what is not known: dimensions, and price for calls without one
+--   outside         what has values or names that the attribution schema does not allow
 --   calls           model calls
 --   unpriced_calls  of these, without a price: in no amount
 --   total_cost      USD that this hides; NULL if nothing has a price
@@ -23,6 +24,7 @@ SELECT
         name -> name != '',
         [/*{missing*/ if(spent.tenant = '', 'tenant', ''), if(spent.feature = '', 'feature', ''), if(spent.prompt_version = '', 'prompt_version', '') /*}*/, if(spent.status = 'unpriced', 'price', '')]
     ) AS missing,
+    arrayFilter(name -> name != '', [/*{outside*/ '' /*}*/]) AS outside,
     sum(spent.calls) AS calls,
     sumIf(spent.calls, spent.amount_usd IS NULL) AS unpriced_calls,
     sum(spent.amount_usd) AS total_cost,
@@ -33,8 +35,8 @@ SELECT
     any(concat(spent.trace_id, ':', spent.span_id)) AS example
 FROM ledger AS spent
 WHERE spent.status != 'duplicate_of' AND (/*{filter*/ true /*}*/)
-GROUP BY service_name, scope_name, scope_version, missing
+GROUP BY service_name, scope_name, scope_version, missing, outside
 HAVING calls != 0 OR total_cost IS NOT NULL
-QUALIFY notEmpty(missing)
-ORDER BY ifNull(total_cost, 0) + ifNull(most_cost, 0) DESC, calls DESC, service_name, scope_name, missing
+QUALIFY notEmpty(missing) OR notEmpty(outside)
+ORDER BY ifNull(total_cost, 0) + ifNull(most_cost, 0) DESC, calls DESC, service_name, scope_name, missing, outside
 LIMIT /*{limit*/ 1000 /*}*/

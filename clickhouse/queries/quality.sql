@@ -17,6 +17,8 @@
 --   estimated_cost         USD of the estimated calls
 --   unowned_cost           USD of lines without tenant, feature or prompt version
 --   demo_cost              USD of demo and test calls
+--   defaulted_calls        calls with an owner that is only a default
+--   outside_schema_calls   calls with an owner outside of the attribution schema; NULL without one
 --   unpriced_most_cost     most USD that calls without a price can have cost; NULL if nobody can say
 SELECT
     sum(spent.calls) AS calls,
@@ -33,6 +35,8 @@ SELECT
     sumIf(spent.amount_usd, spent.status IN ('estimated', 'aggregate')) AS estimated_cost,
     sumIf(spent.amount_usd, spent.tenant = '' OR spent.feature = '' OR spent.prompt_version = '') AS unowned_cost,
     sumIf(spent.amount_usd, spent.data_mode IN ('test', 'demo')) AS demo_cost,
+    sumIf(spent.calls, has(mapValues(spent.owner_source), 'default')) AS defaulted_calls,
+    /*{outside*/ CAST(NULL, 'Nullable(Int64)') /*}*/ AS outside_schema_calls,
     sum(spent.most_usd) AS unpriced_most_cost
 FROM ledger AS spent
 WHERE /*{filter*/ true /*}*/

@@ -7,7 +7,12 @@ from typing import Final
 from otel_costattr import cli
 
 COMMANDS: Final[tuple[cli.Command, ...]] = (
-    *(command for command in cli.COMMANDS if command.name != "doctor"),
+    *(command for command in cli.COMMANDS if command.name not in {"doctor", "attribution"}),
+    cli.Command(
+        name="attribution",
+        summary="check the schema of dimensions and tags, and telemetry or a ledger against it",
+        module="otel_costattr_collector.commands.attribution",
+    ),
     cli.Command(
         name="doctor",
         summary="say what telemetry lacks, what that costs in certainty, and what mends it",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from otel_costattr.attribution import Identities, OwnerRule, OwnerRules
 from otel_costattr.attribution.identities import check_key
 from otel_costattr.attribution.names import ALIASES, BAGGAGE_NAMES
+from otel_costattr.cli.attribution import schema_at
 from otel_costattr.errors import BadAttribution, BadSettings
 from otel_costattr.model import DIMENSIONS
 
@@ -23,9 +25,16 @@ def owner_rules(settings: Settings) -> OwnerRules:
 
     Raises:
         BadSettings: Hashing is asked for without a key, or of something that is no dimension; the
-            file of rules cannot be read, or says what cannot be.
+            file of rules or of the schema cannot be read, or says what cannot be.
     """
-    identities = _identities(settings)
+    rules = _owner_rules(settings, _identities(settings))
+    if settings.attribution_schema is None:
+        return rules
+    renames = schema_at(settings.attribution_schema).renames
+    return replace(rules, renames=renames) if renames else rules
+
+
+def _owner_rules(settings: Settings, identities: Identities) -> OwnerRules:
     if settings.owner_rules is None:
         return OwnerRules(identities=identities, trust_baggage=settings.trust_baggage)
     path = settings.owner_rules

@@ -152,11 +152,16 @@ def dimension(word: str) -> str:
     raise BadInput(f"unknown dimension {word!r}: use {', '.join(ASKABLE)} or tags.NAME")
 
 
-def column_of(name: str) -> str:
-    """Write the expression of a dimension that is no tag, in a table named `spent`."""
+def column_of(name: str, column: str = "") -> str:
+    """Write the expression of a dimension that is no tag, in a table named `spent`.
+
+    Args:
+        name: The dimension.
+        column: What is read instead of the dimension's own column.
+    """
     if name in ROOTS:
-        return _ROOT.format(column=f"spent.{ROOTS[name]}")
-    return f"spent.{name}"
+        return _ROOT.format(column=column or f"spent.{ROOTS[name]}")
+    return column or f"spent.{name}"
 
 
 def tag_of(name: str) -> str | None:

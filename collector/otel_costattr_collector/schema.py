@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from otel_costattr.attribution import NO_SCHEMA, Schema
 from otel_costattr.errors import BadSettings
 
 LayoutKind = Literal["single", "cluster", "cloud"]
@@ -39,6 +40,7 @@ class Layout:
         database: The database of all tables.
         cluster: Name of the cluster; only for `cluster`.
         time_zone: IANA name of the zone whose days the rollups keep.
+        attribution: Which owners are allowed, and what they were called when lines were written.
 
     Raises:
         BadSettings: A name is no identifier, the zone is unknown, or `cluster` does not fit.
@@ -48,6 +50,7 @@ class Layout:
     database: str = "costattr"
     cluster: str = ""
     time_zone: str = "UTC"
+    attribution: Schema = NO_SCHEMA
 
     def __post_init__(self) -> None:
         for what, value in (("database", self.database), ("cluster", self.cluster or "none")):

@@ -136,6 +136,13 @@ class Settings(BaseModel):
         default=None,
         description="TOML file of further aliases, baggage keys, defaults and rules for owners.",
     )
+    attribution_schema: Path | None = Field(
+        default=None,
+        description=(
+            "TOML file of allowed dimensions, tags and values: names that it replaced count under"
+            " the new ones, and `costattr quality` shows what stands outside of it."
+        ),
+    )
     trust_baggage: bool = Field(
         default=True,
         description="Whether baggage may name owners; off where strangers send requests.",

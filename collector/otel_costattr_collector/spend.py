@@ -12,8 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
+from otel_costattr.attribution import NO_SCHEMA, Schema
 from otel_costattr.errors import BadInput
 from otel_costattr_collector import queries
+from otel_costattr_collector.expressions import expression, filters_of, without_of
 from otel_costattr_collector.store import Answer
 
 _QUARTER_NS: Final = 900 * 10**9
@@ -69,6 +71,8 @@ class Question:
         limit: Most rows to return, 1 to `MAX_FILE_ROWS`.
         offset: Rows to skip.
         measure: `direct` leaves allocations out, `fully_loaded` counts them.
+        schema: What owners were called when lines were written; filters and rows go by the names
+            of now.
     """
 
     group_by: tuple[str, ...]
@@ -83,6 +87,7 @@ class Question:
     limit: int = 1000
     offset: int = 0
     measure: Measure = "fully_loaded"
+    schema: Schema = NO_SCHEMA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,11 +260,13 @@ def frame(question: Question, *, table: str = "") -> Frame:
     return Frame(
         source=source,
         keys=tuple(f"tag_{place}" if queries.tag_of(name) else name for place, name in places),
-        expressions=tuple(_expression(name, f"tag_{place}", parameters) for place, name in places),
+        expressions=tuple(
+            expression(name, f"tag_{place}", parameters, question.schema) for place, name in places
+        ),
         conditions=(
             *_period(question, source, parameters),
-            *_filters(question, parameters),
-            *_without(question, parameters),
+            *filters_of(question.filters, question.schema, parameters),
+            *without_of(question.without, question.schema, parameters),
             *_MEASURES[question.measure],
         ),
         parameters=parameters,
@@ -272,14 +279,6 @@ def _check(question: Question) -> None:
         raise BadInput("the period ends before it starts")
     if not 1 <= question.limit <= MAX_FILE_ROWS:
         raise BadInput(f"limit is {question.limit}: use 1 to {MAX_FILE_ROWS}")
-
-
-def _expression(name: str, parameter: str, parameters: dict[str, object]) -> str:
-    tag = queries.tag_of(name)
-    if tag is None:
-        return queries.column_of(name)
-    parameters[f"{parameter}_name"] = tag
-    return f"spent.tags[{{{parameter}_name:String}}]"
 
 
 def _grains(question: Question, more: Iterable[Edge]) -> frozenset[str]:
@@ -337,33 +336,6 @@ def _limit(
         return f"{source.moment} {compares} {{{name}_day:Date}}"
     parameters[f"{name}_ns"] = end.ns
     return f"{source.moment} {compares} fromUnixTimestamp64Nano({{{name}_ns:Int64}}, 'UTC')"
-
-
-def _filters(question: Question, parameters: dict[str, object]) -> list[str]:
-    conditions = []
-    for place, (name, values) in enumerate(question.filters.items()):
-        expression = _expression(name, f"filter_{place}", parameters)
-        only = values if isinstance(values, str) else values[0] if len(values) == 1 else None
-        if only is not None:
-            parameters[f"filter_{place}"] = only
-            conditions.append(f"{expression} = {{filter_{place}:String}}")
-        else:
-            parameters[f"filter_{place}"] = list(values)
-            conditions.append(f"{expression} IN {{filter_{place}:Array(String)}}")
-    return conditions
-
-
-def _without(question: Question, parameters: dict[str, object]) -> list[str]:
-    conditions = []
-    for place, group in enumerate(question.without):
-        same = []
-        for inner, (name, value) in enumerate(group.items()):
-            parameter = f"without_{place}_{inner}"
-            expression = _expression(name, parameter, parameters)
-            parameters[parameter] = value
-            same.append(f"{expression} = {{{parameter}:String}}")
-        conditions.append(f"NOT ({' AND '.join(same)})")
-    return conditions
 
 
 def total_and_rows(

@@ -16,6 +16,8 @@ from typing import Any, Final, Self
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
+from otel_costattr.attribution import NO_SCHEMA
+from otel_costattr.cli.attribution import schema_at
 from otel_costattr.errors import BadSettings, PermanentError
 from otel_costattr_collector import migrate
 from otel_costattr_collector.hosts import Connections, One, Tls, address_of, hosts_of
@@ -267,10 +269,15 @@ def open_store(settings: Settings) -> Store:
     """Make the store that the settings name; nothing is opened yet.
 
     Raises:
-        BadSettings: The layout, the cluster, the time zone or the URL makes no sense.
+        BadSettings: The layout, the cluster, the time zone, the URL or the attribution schema makes
+            no sense.
     """
+    path = settings.attribution_schema
     layout = Layout(
-        kind=settings.layout, cluster=settings.cluster, time_zone=settings.reporting_time_zone
+        kind=settings.layout,
+        cluster=settings.cluster,
+        time_zone=settings.reporting_time_zone,
+        attribution=NO_SCHEMA if path is None else schema_at(path),
     )
     if settings.clickhouse is not None:
         tls = Tls(

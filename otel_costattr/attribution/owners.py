@@ -74,6 +74,8 @@ def owner_of(
     _add_late(claims, attributes, late, "default")
     for dimension, value in rules.defaults.items():
         claims.add("default", dimension, value, "default")
+    if rules.renames is not None:
+        rules.renames.apply(claims)
     return claims.owner() if claims.sources or claims.refused else NOBODY
 
 

@@ -17,6 +17,7 @@ from otel_costattr.attribution.names import (
     METADATA_OBJECTS,
     OWN_NAMES,
 )
+from otel_costattr.attribution.renames import Renames
 from otel_costattr.attribution.values import check_value, is_tag_name
 from otel_costattr.errors import BadSettings
 from otel_costattr.model import DIMENSIONS, EMPTY, NO_VALUES, Dimension, Span
@@ -98,12 +99,13 @@ class OwnerRules:
         rules: Owners for spans that look a certain way, the first that knows a dimension wins.
         defaults: Dimension to the value of last resort.
         identities: What happens to identifiers of people.
+        renames: Names that changed; None for none.
         known: Derived: every attribute name that can name an owner, `costattr.tag.*` excepted.
         plan: Derived: how attributes of known names are read; remembered for the last sets of
             names.
 
     Raises:
-        BadSettings: A dimension is unknown.
+        BadSettings: A dimension is unknown, or values that are hashed are to be renamed.
         BadAttribution: A default is not allowed.
     """
 
@@ -114,6 +116,7 @@ class OwnerRules:
     rules: tuple[OwnerRule, ...] = ()
     defaults: Mapping[Dimension, str] = field(default_factory=lambda: NO_VALUES)
     identities: Identities = PLAIN
+    renames: Renames | None = None
     known: frozenset[str] = field(init=False, repr=False, compare=False)
     plan: Callable[[frozenset[str]], Plan] = field(init=False, repr=False, compare=False)
 
@@ -125,10 +128,15 @@ class OwnerRules:
                         f"{name!r} is to mean {dimension!r}: use one of {', '.join(DIMENSIONS)}"
                     )
         _check_values(self.defaults)
+        for hashed in sorted(self.identities.hashed.intersection(self._renamed())):
+            raise BadSettings(f"{hashed} is hashed: its values cannot be renamed")
         readings = _readings(self.aliases, self.tag_attributes)
         object.__setattr__(self, "known", frozenset({*readings, *self.baggage}))
         plan = partial(_plan, readings, self.baggage)
         object.__setattr__(self, "plan", lru_cache(maxsize=4096)(plan))
+
+    def _renamed(self) -> Mapping[str, object]:
+        return {} if self.renames is None else self.renames.values
 
 
 def _plan(

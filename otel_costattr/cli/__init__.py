@@ -69,6 +69,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
         summary="say what telemetry lacks, what that costs in certainty and what mends it",
         module="otel_costattr.cli.doctor",
     ),
+    Command(
+        name="attribution",
+        summary="check the schema of dimensions and tags, and telemetry against it",
+        module="otel_costattr.cli.attribution",
+    ),
 )
 
 

@@ -179,6 +179,7 @@ BACKLOG: Final = Named(
         Column(title="Scope", name="scope_name"),
         Column(title="Version", name="scope_version"),
         Column(title="Missing", name="arrayStringConcat(missing, ', ')"),
+        Column(title="Outside of the schema", name="arrayStringConcat(outside, ', ')"),
         Column(title="Cost", name="total_cost", unit=_USD),
         Column(title="At most", name="most_cost", unit=_USD),
         Column(title="Calls", name="calls", unit="short"),

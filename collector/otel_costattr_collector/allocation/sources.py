@@ -121,7 +121,7 @@ def cells_of(store: Store, rules: RuleSet, period: Period) -> Found:
 def _asked(
     store: Store, rules: RuleSet, match: Match, period: Period
 ) -> Iterable[tuple[Cell, int]]:
-    frame = spend.frame(_question(match, period), table="ledger")
+    frame = spend.frame(_question(store, match, period), table="ledger")
     conditions = [frame.parts["filter"]]
     parameters = {**frame.parameters, "own_runs": f"{PREFIX}{rules.name}:"}
     if match.pool:
@@ -178,7 +178,7 @@ def weights_of(store: Store, rule: Rule, period: Period) -> dict[str, Decimal]:
     Raises:
         StoreError: The store refused or did not answer.
     """
-    question = _question(rule.among, period, group_by=(rule.target,))
+    question = _question(store, rule.among, period, group_by=(rule.target,))
     frame = spend.frame(question, table="ledger")
     parts = frame.parts
     sql = _WEIGHTS.format(
@@ -192,7 +192,9 @@ def weights_of(store: Store, rule: Rule, period: Period) -> dict[str, Decimal]:
     return {value: Decimal(weight) for value, weight in rows if weight is not None}
 
 
-def _question(match: Match, period: Period, *, group_by: tuple[str, ...] = ("tenant",)) -> Question:
+def _question(
+    store: Store, match: Match, period: Period, *, group_by: tuple[str, ...] = ("tenant",)
+) -> Question:
     return Question(
         group_by=group_by,
         since=period.since,
@@ -200,6 +202,7 @@ def _question(match: Match, period: Period, *, group_by: tuple[str, ...] = ("ten
         filters=match.filters,
         without=match.without,
         reporting_zone=period.zone,
+        schema=store.layout.attribution,
     )
 
 
@@ -209,7 +212,7 @@ def known_pools(store: Store, period: Period) -> tuple[str, ...]:
     Raises:
         StoreError: The store refused or did not answer.
     """
-    frame = spend.frame(_question(Match(), period), table="ledger")
+    frame = spend.frame(_question(store, Match(), period), table="ledger")
     sql = (
         "SELECT DISTINCT spent.cost_pool AS pool FROM ledger AS spent"  # noqa: S608 - text of ours
         f" WHERE ({frame.parts['filter']}) AND spent.cost_pool != '' ORDER BY pool LIMIT 100"

@@ -152,6 +152,7 @@ def question_of(
         limit=asked.limit,
         offset=offset_of(asked.cursor),
         measure=asked.measure,
+        schema=layout.attribution,
     )
 
 

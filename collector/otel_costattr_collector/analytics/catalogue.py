@@ -20,6 +20,7 @@ from otel_costattr_collector.analytics.asking import (
 from otel_costattr_collector.analytics.each import each, quoted
 from otel_costattr_collector.analytics.metrics_coverage import metrics_parts
 from otel_costattr_collector.analytics.periods import Periods, compare, movers
+from otel_costattr_collector.analytics.schema_conditions import outside, required
 from otel_costattr_collector.spend import Frame, Question
 
 Written = tuple[str, dict[str, object]]
@@ -132,11 +133,24 @@ def _coverage(_: Asked, question: Question) -> Written:
     return each("coverage", question, lambda _: {})
 
 
-def _backlog(_: Asked, question: Question) -> Written:
-    frame = spend.frame(question, table="ledger")
-    pairs = zip(question.group_by, frame.expressions, strict=True)
-    missing = ", ".join(f"if({expression} = '', {quoted(name)}, '')" for name, expression in pairs)
-    return _written("backlog", frame, question, {"missing": missing})
+def _backlog(asked: Asked, question: Question) -> Written:
+    named = isinstance(asked, Grouped) and asked.group_by
+    group_by = question.group_by if named else required(question, question.group_by)
+    frame = spend.frame(replace(question, group_by=group_by), table="ledger")
+    pairs = zip(group_by, frame.expressions, strict=True)
+    missing = ", ".join(_lacking(name, expression) for name, expression in pairs)
+    found = outside(question, frame.parameters)
+    parts = {"missing": missing}
+    if found:
+        words = [f"if({wrong}, {quoted(name)}, '')" for name, wrong in found.items()]
+        parts["outside"] = ", ".join(words)
+    return _written("backlog", frame, question, parts)
+
+
+def _lacking(name: str, expression: str) -> str:
+    """Write what is missing of a dimension: all of it, or a better source than a default."""
+    default = f"spent.owner_source[{quoted(name)}] = 'default', {quoted(f'{name} (default)')}"
+    return f"multiIf({expression} = '', {quoted(name)}, {default}, '')"
 
 
 def _between(write: Callable[[Question, Periods], Written]) -> Ask:

@@ -231,6 +231,7 @@ def _arms(
         as_of=question.as_of,
         filters=question.filters,
         without=question.without,
+        schema=question.schema,
     )
     frame = spend.frame(asked, table="ledger")
     arm, *strata = frame.expressions

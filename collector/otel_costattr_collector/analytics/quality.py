@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from otel_costattr.errors import BadInput, BadSettings
 from otel_costattr_collector import queries, spend
 from otel_costattr_collector.analytics.metrics_coverage import metrics_parts
+from otel_costattr_collector.analytics.schema_conditions import outside
 from otel_costattr_collector.plain import decimal_text
 from otel_costattr_collector.spend import Question
 from otel_costattr_collector.store import Store
@@ -66,6 +67,7 @@ RULES: Final = (
     _least(
         "demo_apart", "data_mode_calls", "0.95", "calls that say if they are real, test or demo"
     ),
+    _most("schema", "outside_schema_calls", "0.05", "calls with owners outside of the schema"),
     Rule(
         name="metrics",
         part="explained_tokens",
@@ -115,7 +117,11 @@ def figures(store: Store, question: Question, *, rollups: bool) -> dict[str, Any
         StoreError: The store refused or did not answer.
     """
     frame = spend.frame(question, table="ledger")
-    sql = queries.render("quality", {"filter": frame.parts["filter"]})
+    parts = {"filter": frame.parts["filter"]}
+    wrong = outside(question, frame.parameters)
+    if wrong:
+        parts["outside"] = f"sumIf(spent.calls, {' OR '.join(wrong.values())})"
+    sql = queries.render("quality", parts)
     found = dict(store.query(sql, frame.parameters).mappings()[0])
     found["spans"] = found["calls"] + found["duplicates"]
     found |= _explained(store, question)

@@ -174,6 +174,7 @@ class Backlog(Row):
     scope_name: str
     scope_version: str
     missing: list[str]
+    outside: list[str]
     calls: Count
     unpriced_calls: Count
     total_cost: Usd

@@ -193,6 +193,7 @@ class Anomalies:
             time_zone=zone,
             reporting_zone=zone,
             limit=spend.MAX_FILE_ROWS,
+            schema=self._store.layout.attribution,
         )
         sql, parameters = spend.ask(question)
         found: dict[str, dict[date, Decimal]] = {}

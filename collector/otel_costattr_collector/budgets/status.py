@@ -98,6 +98,7 @@ def days_of(
         grain="day",
         time_zone=zone,
         reporting_zone=reporting,
+        schema=store.layout.attribution,
     )
     frame = spend.frame(question)
     frame.parameters["time_zone"] = zone

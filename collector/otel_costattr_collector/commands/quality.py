@@ -54,6 +54,14 @@ def gate_lines(held: tuple[Gate, ...]) -> list[str]:
     ]
 
 
+def lacks(row: dict[str, Any]) -> str:
+    """Say what a row of the backlog lacks, and what of it is outside of the schema."""
+    words = [f"no {', '.join(row['missing'])}"] if row["missing"] else []
+    if row["outside"]:
+        words.append(f"outside of the schema: {', '.join(row['outside'])}")
+    return "; ".join(words)
+
+
 def backlog_lines(backlog: list[dict[str, Any]]) -> list[str]:
     """Write what to mend first, the dearest first."""
     if not backlog:
@@ -64,6 +72,6 @@ def backlog_lines(backlog: list[dict[str, Any]]) -> list[str]:
         lines.append(
             f"{place:3}. {usd(row['total_cost']):>10} USD  {row['calls']:>9,} calls"
             f"  {service} / {row['scope_name'] or '(unknown scope)'}:"
-            f" no {', '.join(row['missing'])}"
+            f" {lacks(row)}"
         )
     return lines

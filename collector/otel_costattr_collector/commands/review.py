@@ -229,12 +229,25 @@ def _retries(answer: Answer) -> str:
 def _backlog(rows: list[Answer]) -> str:
     lines = [
         f"{place}. {usd(row['total_cost'])} USD, {row['calls']:,} calls: {cell(row['service_name'])}"
-        f" through {cell(row['scope_name'])} lacks {', '.join(row['missing'])}"
+        f" through {cell(row['scope_name'])} {_lacks(row)}"
         for place, row in enumerate(rows, start=1)
     ]
     return "\n".join(
         ["## Backlog of ownership", "", *(lines or ["Nothing is unowned or unpriced."])]
     )
+
+
+def _lacks(row: Answer) -> str:
+    words = [f"lacks {', '.join(row['missing'])}"] if row["missing"] else []
+    if row["outside"]:
+        words.append(f"is outside of the schema in {cell(', '.join(row['outside']))}")
+    return " and ".join(words)
+
+
+def _mends(row: Answer) -> str:
+    if row["missing"]:
+        return f"adds {', '.join(row['missing'])} to"
+    return f"brings {cell(', '.join(row['outside']))} into the schema for"
 
 
 def _decisions(facts: Facts) -> str:
@@ -245,7 +258,7 @@ def _decisions(facts: Facts) -> str:
         if row["delta"] is not None and float(row["delta"]) > 0
     ][:5]
     lines += [
-        f"- [ ] Who adds {', '.join(row['missing'])} to {cell(row['service_name'])}? Owner: ____"
+        f"- [ ] Who {_mends(row)} {cell(row['service_name'])}? Owner: ____"
         for row in facts.quality["backlog"][:3]
     ]
     return "\n".join(["## Decisions", "", *(lines or ["None needed."])])

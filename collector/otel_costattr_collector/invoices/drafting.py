@@ -82,7 +82,7 @@ def draft(
         BadInput: The customer has no plan, or a charge asks for what is not known.
         StoreError: The store refused or did not answer.
     """
-    asked = _question(plans, customer, month)
+    asked = replace(_question(plans, customer, month), schema=store.layout.attribution)
     usage = _used(store, replace(asked, group_by=USAGE))
     named = tuple(row["plan"] for row in _used(store, replace(asked, group_by=("plan",))))
     plan = plan_of(plans, customer, named)

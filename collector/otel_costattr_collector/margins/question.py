@@ -67,6 +67,7 @@ def _ask(asked: Asked, question: Question) -> Written:
         reporting_zone=question.reporting_zone,
         limit=question.limit,
         offset=question.offset,
+        schema=question.schema,
     )
     frame = spend.frame(whole)
     owners = _owners(question)
@@ -74,7 +75,10 @@ def _ask(asked: Asked, question: Question) -> Written:
         **frame.parts,
         "source": frame.source.table,
         "owners": owners,
-        "outcome_dimensions": frame.parts["dimensions"].replace("spent.plan AS", "'' AS"),
+        "outcome_dimensions": ", ".join(
+            f"'' AS {key}" if key == "plan" else f"{expression} AS {key}"
+            for expression, key in zip(frame.expressions, frame.keys, strict=True)
+        ),
         "outcomes": _outcomes(question, frame.parameters, named, owners),
         "limit": spend.limit_of(question, total=True),
     }
@@ -92,7 +96,10 @@ def _ask(asked: Asked, question: Question) -> Written:
 
 def _owners(question: Question) -> str:
     timeless = Question(
-        group_by=question.group_by, filters=question.filters, without=question.without
+        group_by=question.group_by,
+        filters=question.filters,
+        without=question.without,
+        schema=question.schema,
     )
     return spend.frame(timeless, table="ledger").parts["filter"]
 
