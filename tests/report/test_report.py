@@ -168,6 +168,19 @@ def test_the_command_asks_a_running_collector(
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "asked"), [(["--as-of", "2026-11-01"], ["2026-11-01"]), (["--as-known-now"], None)]
+)
+def test_as_of_is_asked_for(
+    costs: dict[str, object], words: list[str], asked: list[str] | None
+) -> None:
+    """What was known then is another question than what is known now."""
+    with _collector((200, json.dumps(costs).encode())) as (url, seen):
+        assert _run(*words, "--url", url) == 0
+
+    assert parse_qs(urlsplit(seen[0][0]).query).get("as_of") == asked
+
+
 def test_a_refusal_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """What the collector refuses is said in one line on standard error, exit code 2."""
     with _collector((400, b'{"message": "unknown dimension"}')) as (url, _):

@@ -133,6 +133,7 @@ def _words(arguments: argparse.Namespace) -> list[tuple[str, str]]:
         "end_date": arguments.end,
         "time_zone": arguments.time_zone,
         "measure": arguments.measure,
+        "as_of": arguments.as_of,
     }
     return [*parameters, *((name, value) for name, value in named.items() if value is not None)]
 
