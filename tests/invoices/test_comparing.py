@@ -53,6 +53,11 @@ CASES = {
         [hour("4", tokens=800)],
         {"untraced": "1"},
     ),
+    "a fifth is missing, and what remains is less than half a cent": (
+        [billed("5.00", tokens=1000)],
+        [hour("3.996", tokens=800)],
+        {"untraced": "1", "rounding": "0.004"},
+    ),
     "calls without a price": (
         [billed("5.00")],
         [hour("3"), hour("0", unpriced=2)],

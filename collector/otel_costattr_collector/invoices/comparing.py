@@ -253,7 +253,8 @@ def _explained(
     causes: dict[Cause, Decimal] = {}
     if rest > 0:
         causes = _missing(rest, theirs, ours)
-    causes["unexplained"] = rest - sum(causes.values(), _ZERO)
+    left = rest - sum(causes.values(), _ZERO)
+    causes["rounding" if abs(left) <= tolerance else "unexplained"] = left
     return causes
 
 
