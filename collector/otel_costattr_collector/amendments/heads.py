@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -103,6 +103,8 @@ def heads_between(
 ) -> Iterator[Line]:
     """Yield the heads of a period, the oldest first, a page at a time.
 
+    A busy day is asked for by itself, quiet ones together.
+
     Args:
         store: Where the ledger is.
         period: When they happened, and what else they must fulfil.
@@ -111,9 +113,21 @@ def heads_between(
     Raises:
         StoreError: The store refused or did not answer.
     """
-    for first_ns in range(period.first_ns, period.last_ns, _DAY_NS):
-        last_ns = min(first_ns + _DAY_NS, period.last_ns)
-        yield from _pages(store, period, entries, first_ns, last_ns)
+    first_ns, length_ns = period.first_ns, _DAY_NS
+    while first_ns < period.last_ns:
+        last_ns = min(first_ns + length_ns, period.last_ns)
+        count = yield from _counted(_pages(store, period, entries, first_ns, last_ns))
+        # Quiet days are asked for together: a question costs more than their lines.
+        length_ns = length_ns * 2 if count < PAGE // 2 else _DAY_NS
+        first_ns = last_ns
+
+
+def _counted(lines: Iterator[Line]) -> Generator[Line, None, int]:
+    count = 0
+    for line in lines:
+        yield line
+        count += 1
+    return count
 
 
 def _pages(
