@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from otel_costattr_collector.settings import settings_page
+from otel_costattr_collector.settings_page import settings_page
 
 if __name__ == "__main__":
     page = Path(__file__).parent.parent / "docs" / "settings.md"

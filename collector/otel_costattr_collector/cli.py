@@ -168,6 +168,12 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="vault",
+        summary="say what a hash of a person stands for, and forget it, on this machine only",
+        module="otel_costattr_collector.commands.vault",
+        extra="collector",
+    ),
+    cli.Command(
         name="keys",
         summary="make, list and revoke the keys of senders and readers",
         module="otel_costattr_collector.commands.keys",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -20,14 +20,21 @@ _KEYS: Final = ("aliases", "baggage", "defaults", "tag_attributes", "rule")
 _RULE_KEYS: Final = ("when", "values", "tags")
 
 
-def owner_rules(settings: Settings) -> OwnerRules:
+Learn = Callable[[str, str], None]
+
+
+def owner_rules(settings: Settings, *, learn: Learn | None = None) -> OwnerRules:
     """Return how owners are found and protected.
+
+    Args:
+        settings: What the operator said.
+        learn: Told each value that is hashed, and its hash.
 
     Raises:
         BadSettings: Hashing is asked for without a key, or of something that is no dimension; the
             file of rules or of the schema cannot be read, or says what cannot be.
     """
-    rules = _owner_rules(settings, _identities(settings))
+    rules = _owner_rules(settings, _identities(settings, learn))
     if settings.attribution_schema is None:
         return rules
     renames = schema_at(settings.attribution_schema).renames
@@ -64,18 +71,21 @@ def old_keys(settings: Settings) -> tuple[tuple[str, bytes], ...]:
     return tuple(found)
 
 
-def _identities(settings: Settings) -> Identities:
+def _identities(settings: Settings, learn: Learn | None) -> Identities:
     named = [name.strip() for name in settings.hash_dimensions.split(",") if name.strip()]
     for name in named:
         if name not in DIMENSIONS:
             raise BadSettings(f"hash_dimensions names {name!r}: use {', '.join(DIMENSIONS)}")
     if not named and settings.emails == "refuse":
+        if settings.vault is not None:
+            raise BadSettings("vault: nothing is hashed; set hash_dimensions and hash_key")
         return Identities()
     return Identities(
         hashed=frozenset(named),
         emails=settings.emails,
         key=settings.hash_key.get_secret_value().encode() if settings.hash_key else b"",
         key_id=settings.hash_key_id,
+        learn=learn,
     )
 
 

@@ -42,6 +42,7 @@ from .otlp_http import create_http_app
 from .owner_rules import old_keys, owner_rules
 from .privacy.erasure import Eraser
 from .privacy.router import privacy_router
+from .privacy.vault import Vault
 from .retention import Retention, retention_router
 from .servers import AsgiServer, address, listen
 from .settings import Settings
@@ -125,7 +126,8 @@ class Service:
         self._state = "starting"
         self._tls: Final = tls_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
         self._gate: Final = open_gate(settings)
-        self._rules: Final = owner_rules(settings)
+        self._vault: Final = Vault(settings.vault) if settings.vault else None
+        self._rules: Final = owner_rules(settings, learn=self._vault.learn if self._vault else None)
         self._telemetry: Final = (
             SelfTelemetry(settings.self_telemetry) if settings.self_telemetry else None
         )
@@ -173,7 +175,9 @@ class Service:
             leases=Leases(lag_s=settings.limit_lag_seconds, warm_s=LEASES_WARM_S),
         )
         api.include_router(audit_router(self._audits, self._gate))
-        eraser = Eraser(self.store, self._rules.identities, old_keys=old_keys(settings))
+        eraser = Eraser(
+            self.store, self._rules.identities, old_keys=old_keys(settings), vault=self._vault
+        )
         api.include_router(privacy_router(eraser, self._gate))
         retention = Retention(store=self.store, max_age_days=settings.max_age_days)
         api.include_router(retention_router(retention, self._gate))
@@ -280,6 +284,8 @@ class Service:
         await self._tally.try_flush()
         await self._close_sql()
         await asyncio.to_thread(self.store.close)
+        if self._vault:
+            await asyncio.to_thread(self._vault.close)
         if self._telemetry:
             await asyncio.to_thread(self._telemetry.close)
         _log.info("stopped")

@@ -164,6 +164,13 @@ class Settings(BaseModel):
             " `costattr erase` still finds people under them."
         ),
     )
+    vault: Path | None = Field(
+        default=None,
+        description=(
+            "File of mode 0600 that keeps what each hash stands for, for `costattr vault lookup` on"
+            " this machine; unset means that nothing does."
+        ),
+    )
     emails: Literal["refuse", "hash"] = Field(
         default="refuse",
         description="What happens to owners that look like e-mail addresses.",
@@ -369,27 +376,3 @@ def _is_secret(field: FieldInfo | None) -> bool:
 def fields() -> Mapping[str, FieldInfo]:
     """Return name and description, default and bounds of every setting, in order."""
     return Settings.model_fields
-
-
-def settings_page() -> str:
-    """Return `docs/settings.md`, made from the fields."""
-    rows = "\n".join(
-        f"| `{name}` | `--{name.replace('_', '-')}` | `{ENVIRONMENT_PREFIX}{name.upper()}`"
-        f" | {_default(field)} | {field.description} |"
-        for name, field in fields().items()
-    )
-    return (
-        "# Settings of `costattr serve`\n\n"
-        "Made from the settings themselves by `python scripts/write_settings_page.py`; a test"
-        " compares.\n"
-        "Later sources win: the default, the TOML file (`--config FILE` or"
-        f" `{CONFIG_VARIABLE}`), the environment, the command line.\n"
-        "An unknown name is refused in each of them.\n\n"
-        "| in the file | option | environment | default | what |\n"
-        "| --- | --- | --- | --- | --- |\n"
-        f"{rows}\n"
-    )
-
-
-def _default(field: FieldInfo) -> str:
-    return "unset" if field.default in {None, ()} else f"`{field.default}`"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -74,6 +75,7 @@ class Identities:
             `refuse` drops it, `hash` hashes it; it is never stored as it came.
         key: The secret, at least 16 bytes; never shown.
         key_id: Names the key in each digest.
+        learn: Told each value that is hashed, and its hash; None for nobody.
 
     Raises:
         BadSettings: Hashing is asked for without a key of 16 bytes and an id, or for a dimension
@@ -84,6 +86,7 @@ class Identities:
     emails: EmailPolicy = "refuse"
     key: bytes = field(default=b"", repr=False)
     key_id: str = ""
+    learn: Callable[[str, str], None] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for dimension in sorted(self.hashed.difference(DIMENSIONS)):
@@ -96,12 +99,18 @@ class Identities:
         if dimension.startswith(_SPLIT_TAG):
             return self._protect_split(dimension, value)
         if self.hashed and dimension in self.hashed:
-            return _hashed(value, self.key, self.key_id), ""
+            return self._hash(value), ""
         if "@" in value and looks_like_email(value):
             if self.emails == "refuse":
                 return "", "email"
-            return _hashed(value, self.key, self.key_id), ""
+            return self._hash(value), ""
         return value, ""
+
+    def _hash(self, value: str) -> str:
+        hashed = _hashed(value, self.key, self.key_id)
+        if self.learn is not None and hashed != value:
+            self.learn(value, hashed)
+        return hashed
 
     def _protect_split(self, dimension: str, value: str) -> tuple[str, str]:
         split = split_dimension(dimension.removeprefix("tags."))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from otel_costattr_collector.settings import Settings, fields, read_settings, settings_page
+from otel_costattr_collector.settings import Settings, fields, read_settings
+from otel_costattr_collector.settings_page import settings_page
 
 from otel_costattr.errors import BadSettings
 

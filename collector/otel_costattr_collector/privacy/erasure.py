@@ -15,6 +15,7 @@ from otel_costattr.attribution import Identities, hash_identity
 from otel_costattr.errors import BadInput
 
 from ..store import Store
+from .vault import Vault
 
 ERASED: Final = "erased"
 """Stands where the identifier of an erased person stood."""
@@ -52,6 +53,7 @@ class Eraser:
         store: Where the ledger is.
         identities: The key that identifiers are hashed with now.
         old_keys: Keys of before, id and secret of each.
+        vault: What hashes stand for, if somebody keeps it.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Eraser:
         identities: Identities,
         *,
         old_keys: Sequence[tuple[str, bytes]] = (),
+        vault: Vault | None = None,
     ) -> None:
+        self._vault: Final = vault
         self._store: Final = store
         now = ((identities.key_id, identities.key),) if identities.key else ()
         self._keys: Final = (*now, *old_keys)
@@ -74,11 +78,14 @@ class Eraser:
     def erase(self, wanted: Erasure) -> Erased:
         """Replace a person's identifier by `erased`, and return once no line names it.
 
+        The vault forgets the person, too.
+
         Doing it again changes nothing; lines that arrive later are new.
 
         Raises:
             BadInput: The value is no identifier.
-            StoreError: The ledger refused or did not answer; asking again completes it.
+            BadSettings: The vault is gone.
+            StoreError: Ledger or vault refused or did not answer; asking again completes it.
         """
         ids = self.identifiers(wanted.value)
         if ids[0] in {"", ERASED}:
@@ -96,6 +103,8 @@ class Eraser:
             )
             left = self._count(wanted.dimension, ids)
             _log.warning("a person was erased from %d ledger lines", lines - left)
+        if self._vault is not None and not wanted.dry_run:
+            self._vault.forget(ids)
         return Erased(lines=lines, left=left, dry_run=wanted.dry_run)
 
     def _count(self, dimension: str, ids: Sequence[str]) -> int:
