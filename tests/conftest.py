@@ -30,6 +30,24 @@ _TABLES = "SELECT name, total_rows FROM system.tables WHERE database = currentDa
 _MADE = re.compile(r"CREATE (?:TABLE|MATERIALIZED VIEW|VIEW) IF NOT EXISTS (\w+)")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _coverage_of_processes() -> str:
+    """What makes coverage measure the processes that tests start, taken out of the environment.
+
+    It doubles the time that a collector takes to start, and a few dozen of them start.
+    """
+    return os.environ.pop("COVERAGE_PROCESS_CONFIG", "")
+
+
+@pytest.fixture(autouse=True)
+def _measured(
+    request: pytest.FixtureRequest, _coverage_of_processes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measure the processes of tests that are marked so."""
+    if _coverage_of_processes and request.node.get_closest_marker("measured"):
+        monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", _coverage_of_processes)
+
+
 @pytest.fixture(scope="session")
 def chdb_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of this process's engine, kept open until the last test is done.

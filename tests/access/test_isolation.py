@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from collector.served import Served, serving
+from collector.served import Served, repeatedly, serving
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otel_costattr_collector.access import KEYS_FILE, create_key, revoke_key
 from wire import CALL, otlp_json, traces, wire_span
@@ -91,8 +91,8 @@ class World:
 
     def by_tenant(self, *, calls: int = 0) -> Mapping[str, tuple[int, Decimal]]:
         """Return calls and cost by tenant once there are `calls`; the test's limit ends it."""
-        while True:
-            answer = self.get(self.keys["admin"], "/v1/analytics/costs", group_by="tenant")
+        path = "/v1/analytics/costs"
+        for answer in repeatedly(lambda: self.get(self.keys["admin"], path, group_by="tenant")):
             assert answer.status_code == 200, answer.text
             body = answer.json()
             if body["total"]["calls"] >= calls:
@@ -100,6 +100,7 @@ class World:
                     row["entity_id"]: (row["calls"], Decimal(row["total_cost"]))
                     for row in body["data"]
                 }
+        raise AssertionError
 
     def gained(
         self, before: Mapping[str, tuple[int, Decimal]], *, calls: int

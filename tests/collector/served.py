@@ -6,16 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 COSTATTR = Path(sys.executable).with_name("costattr")
 STOP_TIMEOUT_S = 30
+PAUSE_S = 0.05
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -52,10 +55,24 @@ class Served:
         found: Mapping[str, Any] = answer.json()
         return found
 
+    def settled(self, *, calls: int, **parameters: str) -> dict[str, Any]:
+        """Ask `costs` until there are `calls` calls; the test's time limit ends it."""
+        for costs in repeatedly(lambda: self.costs(**parameters)):
+            if costs["total"]["calls"] >= calls:
+                return dict(costs)
+        raise AssertionError
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Signal the process, wait for its end and return its exit code."""
         self.process.send_signal(number)
         return self.process.wait(STOP_TIMEOUT_S)
+
+
+def repeatedly(ask: Callable[[], T]) -> Iterator[T]:
+    """Ask again and again, leaving the processor to the collector in between."""
+    while True:
+        yield ask()
+        time.sleep(PAUSE_S)
 
 
 def start(

@@ -7,7 +7,6 @@ import subprocess
 import threading
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from collector.served import COSTATTR, Served, serving, start
@@ -45,7 +44,7 @@ def test_what_a_real_exporter_sends_is_priced_and_owned(protocol: str, tmp_path:
         assert provider.force_flush()
         provider.shutdown()
 
-        costs = settled(served, calls=10, group_by="tenant")
+        costs = served.settled(calls=10, group_by="tenant")
 
     assert Decimal(costs["total"]["total_cost"]) == 10 * PRICE
     by_tenant = {row["entity_id"]: Decimal(row["total_cost"]) for row in costs["data"]}
@@ -75,7 +74,7 @@ def test_bad_spans_harm_nobody(tmp_path: Path) -> None:
             served.post(b"\x1f\x8b\x08", **{"content-encoding": "gzip"}).status_code,
             served.post(b"\0" * 1_000_001).status_code,
         ]
-        costs = settled(served, calls=9)
+        costs = served.settled(calls=9)
 
     assert (partial.status_code, refused) == (200, [400, 400, 413])
     assert b"16 hex digits" in partial.content
@@ -88,7 +87,7 @@ def test_both_formats_give_the_same_rows(tmp_path: Path) -> None:
     with serving(tmp_path / "data", *QUICK) as served:
         served.post(traces(*calls(5)).SerializeToString())
         served.post(otlp_json(traces(*calls(5, first=6))), **{"content-type": "application/json"})
-        costs = settled(served, calls=10)
+        costs = served.settled(calls=10)
 
     assert Decimal(costs["total"]["total_cost"]) == 10 * PRICE
 
@@ -192,14 +191,6 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         with pytest.raises(AssertionError, match=f"http_port = {port}: cannot listen"):
             start(tmp_path / "data", "--http-port", port)
-
-
-def settled(served: Served, *, calls: int, **parameters: str) -> dict[str, Any]:
-    """Ask until the ledger holds `calls` calls; the test's time limit ends it."""
-    while True:
-        costs = served.costs(**parameters)
-        if costs["total"]["calls"] >= calls:
-            return dict(costs)
 
 
 def exporter(served: Served, protocol: str) -> SpanExporter:

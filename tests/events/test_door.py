@@ -43,14 +43,6 @@ def post(served: Served, body: Any, *, port: str = "http", **headers: str) -> ht
     )
 
 
-def settled(served: Served, *, calls: int, **parameters: str) -> dict[str, Any]:
-    """Ask until the ledger holds `calls` calls; the test's time limit ends it."""
-    while True:
-        costs = served.costs(**parameters)
-        if costs["total"]["calls"] >= calls:
-            return dict(costs)
-
-
 def test_events_are_priced_and_owned_once(tmp_path: Path) -> None:
     """One event or an array, on either port; again is a duplicate, other content a conflict."""
     with serving(tmp_path / "data", *QUICK) as served:
@@ -58,9 +50,9 @@ def test_events_are_priced_and_owned_once(tmp_path: Path) -> None:
         many = post(served, [FLAT | {"id": f"e-{n}"} for n in range(1, 4)], port="api")
         other = post(served, FLAT | {"id": "e-1", "inputTokens": 1001})
         within = post(served, [FLAT | {"id": "e-9"}, FLAT | {"id": "e-9", "outputTokens": 1}])
-        settled(served, calls=4)
+        served.settled(calls=4)
         again = post(served, FLAT | {"id": "e-1"}, port="api")
-        costs = settled(served, calls=4, group_by="tenant")
+        costs = served.settled(calls=4, group_by="tenant")
 
     assert (one.status_code, one.json()) == (
         200,
@@ -80,7 +72,7 @@ def test_a_start_remembers_events_in_journal_and_ledger(tmp_path: Path) -> None:
     """What was taken before, settled or not, is a duplicate or a conflict afterwards."""
     with serving(tmp_path / "data", *QUICK) as served:
         post(served, FLAT | {"id": "in-ledger"})
-        settled(served, calls=1)
+        served.settled(calls=1)
     with serving(tmp_path / "data", "--settle-seconds", "600") as served:
         assert post(served, FLAT | {"id": "in-journal"}).json()["accepted"] == 1
         served.process.kill()
@@ -115,7 +107,7 @@ def test_good_events_are_kept_beside_bad_ones(tmp_path: Path) -> None:
         garbage = post(served, b"{")
         number = post(served, 3)
         bomb = post(served, gzip.compress(b" " * 100_000_000), **{"content-encoding": "gzip"})
-        costs = settled(served, calls=1)
+        costs = served.settled(calls=1)
 
     assert (mixed.status_code, mixed.json()["accepted"]) == (200, 1)
     first, second, third = mixed.json()["rejected"]
@@ -137,7 +129,7 @@ def test_events_without_ids_are_calls_of_their_own_unless_the_request_has_a_key(
     with serving(tmp_path / "data", *QUICK) as served:
         first = post(served, [FLAT, FLAT])
         keyed = [post(served, [FLAT], **{"idempotency-key": "k-1"}) for _ in range(2)]
-        costs = settled(served, calls=3)
+        costs = served.settled(calls=3)
 
     assert len(set(first.json()["ids"])) == 2
     assert [answer.json()["accepted"] for answer in keyed] == [1, 0]
@@ -175,7 +167,7 @@ def test_many_senders_of_one_id_make_one_call(tmp_path: Path) -> None:
             sender.start()
         for sender in senders:
             sender.join()
-        costs = settled(served, calls=20)
+        costs = served.settled(calls=20)
 
     assert sum(answer["accepted"] for answer in answers) == 20
     assert sum(answer["duplicates"] for answer in answers) == 60

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from collector.served import Served, serving
+from collector.served import Served, repeatedly, serving
 from live.anthropic_stand_in import create_app as create_anthropic
 from live.stand_ins import standing_in
 from openai_stand_in import create_app as create_openai
@@ -109,9 +109,9 @@ def run(scenario: str, served: Served, providers: dict[str, str]) -> list[dict[s
 def settled(served: Served, tenant: str) -> tuple[int, Decimal]:
     """Wait until the collector has booked a tenant's calls; return their number and USD."""
     deadline = time.monotonic() + 60
-    while True:
-        answer = served.costs(group_by="tenant")
+    for answer in repeatedly(lambda: served.costs(group_by="tenant")):
         for row in answer["data"]:
             if row["dimensions"]["tenant"] == tenant and row["calls"] >= CALLS:
                 return row["calls"], Decimal(row["total_cost"])
         assert time.monotonic() < deadline, f"the calls of {tenant} never came: {answer}"
+    raise AssertionError

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from collector.served import Served, serving
+from collector.served import Served, repeatedly, serving
 from live.stand_ins import standing_in
 from openai_stand_in import create_app
 
@@ -76,10 +76,10 @@ def rows_of(way: str, protocol: str, openai_url: str, folder: Path) -> list[list
 def settled(served: Served) -> list[list[str]]:
     """Wait until the three calls are booked and return their rows."""
     deadline = time.monotonic() + 60
-    while True:
-        answer = httpx.post(served.urls["sql"], content=ROWS, timeout=30)
+    for answer in repeatedly(lambda: httpx.post(served.urls["sql"], content=ROWS, timeout=30)):
         assert answer.status_code == 200, answer.text
         rows = [line.split("\t") for line in answer.text.splitlines()]
         if len(rows) >= 3:
             return rows
         assert time.monotonic() < deadline, f"three rows never came: {rows}"
+    raise AssertionError
