@@ -85,20 +85,18 @@ def own_store(empty_store: stores.Store) -> stores.Store:
 
 
 @pytest.fixture(scope="session")
-def _shared(chdb_folder: Path) -> Layout:
-    """A database with the current schema."""
-    layout = Layout(database="shared")
-    with stores.embedded(chdb_folder, layout=layout) as opened:
+def _shared(chdb_folder: Path) -> Iterator[stores.Store]:
+    """A store with the current schema."""
+    with stores.embedded(chdb_folder, layout=Layout(database="shared")) as opened:
         opened.migrate()
-    return layout
+        yield opened
 
 
 @pytest.fixture
-def store(chdb_folder: Path, _shared: Layout) -> Iterator[stores.Store]:
+def store(_shared: stores.Store) -> stores.Store:
     """A store with the current schema and no line."""
-    with stores.embedded(chdb_folder, layout=_shared) as opened:
-        _empty(opened)
-        yield opened
+    _empty(_shared)
+    return _shared
 
 
 def _empty(store: stores.Store) -> None:

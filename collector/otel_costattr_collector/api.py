@@ -19,7 +19,7 @@ from otel_costattr_collector.allocation.router import allocation_router
 from otel_costattr_collector.amendments.router import amendments_router
 from otel_costattr_collector.analytics.investigations import investigations_router
 from otel_costattr_collector.analytics.router import FAILURES, NotThere, questions_router
-from otel_costattr_collector.answers import Explanation, Failure, Health
+from otel_costattr_collector.answers import Explanation, Failure, Health, failure
 from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.budgets.leases import Leases
 from otel_costattr_collector.budgets.router import budgets_router
@@ -92,7 +92,7 @@ def _add_health(api: FastAPI, store: Store, ready: Callable[[], str]) -> None:
         """Say that the process is alive."""
         return Health(status="ok")
 
-    @api.get("/readyz", tags=["health"], responses={503: FAILURES[503]})
+    @api.get("/readyz", tags=["health"], responses={503: {**FAILURES[503], "model": Failure}})
     def readyz() -> Health:
         """Say whether spans would be accepted and questions answered."""
         reason = ready()
@@ -132,7 +132,7 @@ def _add_outcomes(api: FastAPI, store: Store, sender: Any) -> None:
         tags=["inputs"],
         responses={
             **FAILURES,
-            409: {"model": Failure, "description": "The id is known otherwise."},
+            409: failure("The id is known otherwise."),
         },
     )
     def outcomes(posted: Outcomes, principal: Principal = sender) -> Taken:
@@ -142,7 +142,9 @@ def _add_outcomes(api: FastAPI, store: Store, sender: Any) -> None:
 
 def _add_answers(api: FastAPI, store: Store, reader: Any) -> None:
     @api.get(
-        "/v1/explain/{line_id}", tags=["answers"], responses={**FAILURES, 404: {"model": Failure}}
+        "/v1/explain/{line_id}",
+        tags=["answers"],
+        responses={**FAILURES, 404: failure("There is none.")},
     )
     def explain(
         line_id: Annotated[str, Path(pattern=r"^[0-9a-f]{24}$")], principal: Principal = reader

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from otel_costattr.errors import BadInput
 from otel_costattr_collector import schema
 from otel_costattr_collector.access.gate import Gate, Principal
-from otel_costattr_collector.answers import Failure
+from otel_costattr_collector.answers import failure
 from otel_costattr_collector.store import Store
 
 _MONTHS: Final = (
@@ -25,10 +25,10 @@ _MONTHS: Final = (
 _DROP: Final = "ALTER TABLE ledger/*{local}*/ /*{on_cluster}*/ DROP PARTITION "
 _DAYS_OF_A_MONTH: Final = 28
 _FAILURES: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": Failure, "description": "Spans of these months are still accepted."},
-    401: {"model": Failure, "description": "A key is needed."},
-    403: {"model": Failure, "description": "The key does not carry this right."},
-    503: {"model": Failure, "description": "ClickHouse does not answer; try again."},
+    400: failure("Spans of these months are still accepted."),
+    401: failure("A key is needed."),
+    403: failure("The key does not carry this right."),
+    503: failure("ClickHouse does not answer; try again."),
 }
 
 

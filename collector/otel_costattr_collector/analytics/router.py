@@ -14,15 +14,15 @@ from otel_costattr_collector.analytics import answering
 from otel_costattr_collector.analytics.asking import Asked, CostsAsked
 from otel_costattr_collector.analytics.catalogue import BY_QUERY, QUESTIONS, Named
 from otel_costattr_collector.analytics.rows import Line, Page, Session
-from otel_costattr_collector.answers import Costs, Failure, costs
+from otel_costattr_collector.answers import Costs, costs, failure
 from otel_costattr_collector.store import Store
 
 FAILURES: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": Failure, "description": "The question makes no sense."},
-    401: {"model": Failure, "description": "A key is needed."},
-    403: {"model": Failure, "description": "The key does not carry this right."},
-    422: {"model": Failure, "description": "A parameter is missing or no valid value."},
-    503: {"model": Failure, "description": "ClickHouse does not answer; try again."},
+    400: failure("The question makes no sense."),
+    401: failure("A key is needed."),
+    403: failure("The key does not carry this right."),
+    422: failure("A parameter is missing or no valid value."),
+    503: failure("ClickHouse does not answer; try again."),
 }
 _FILES: Final[dict[str, Any]] = {
     media.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
@@ -90,7 +90,7 @@ def _add_question(router: APIRouter, store: Store, reader: Any, named: Named) ->
 
 
 def _add_session(router: APIRouter, store: Store, reader: Any) -> None:
-    @router.get("/v1/sessions/{session}", responses={**FAILURES, 404: {"model": Failure}})
+    @router.get("/v1/sessions/{session}", responses={**FAILURES, 404: failure("There is none.")})
     def session_detail(
         session: Annotated[str, Path(min_length=1, max_length=1024)],
         asked: Annotated[Asked, Query()],

@@ -11,17 +11,17 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from otel_costattr_collector.access.gate import Gate, Principal
-from otel_costattr_collector.answers import Failure
+from otel_costattr_collector.answers import Failure, failure
 from otel_costattr_collector.audit.auditor import AnotherMends
 from otel_costattr_collector.audit.background import Audits
 from otel_costattr_collector.audit.report import Report
 
 _FAILURES: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": Failure, "description": "The period is none."},
-    401: {"model": Failure, "description": "A key is needed."},
-    403: {"model": Failure, "description": "The key does not carry this right."},
-    409: {"model": Failure, "description": "Another collector of this server mends the books."},
-    503: {"model": Failure, "description": "ClickHouse does not answer; try again."},
+    400: failure("The period is none."),
+    401: failure("A key is needed."),
+    403: failure("The key does not carry this right."),
+    409: failure("Another collector of this server mends the books."),
+    503: failure("ClickHouse does not answer; try again."),
 }
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from otel_costattr_collector.access.errors import Forbidden
 from otel_costattr_collector.access.gate import ANONYMOUS, Action, Gate, Principal
 from otel_costattr_collector.analytics.router import FAILURES, NotThere
-from otel_costattr_collector.answers import Failure
+from otel_costattr_collector.answers import failure
 from otel_costattr_collector.budgets.anomalies import Anomalies
 from otel_costattr_collector.budgets.book import BudgetBook
 from otel_costattr_collector.budgets.leases import Leases
@@ -28,7 +28,7 @@ from otel_costattr_collector.store import Store
 
 _TAKES: Final[dict[int | str, dict[str, Any]]] = {
     **FAILURES,
-    409: {"model": Failure, "description": "The id is known otherwise."},
+    409: failure("The id is known otherwise."),
 }
 
 

@@ -12,13 +12,13 @@ from otel_costattr.errors import BadInput
 
 from ..access.gate import Principal
 from ..analytics.router import FAILURES
-from ..answers import Failure
+from ..answers import failure
 from .book import CostBook, CostsTaken
 from .posted import MAX_BODY_BYTES, MAX_COSTS, PostedCost, read_posted
 
 _FAILURES: Final[dict[int | str, dict[str, Any]]] = {
     **FAILURES,
-    409: {"model": Failure, "description": "An id is known with other content."},
+    409: failure("An id is known with other content."),
 }
 
 

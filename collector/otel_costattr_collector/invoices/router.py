@@ -17,7 +17,7 @@ from otel_costattr.pricing import shipped_book
 from otel_costattr_collector.access.errors import Forbidden
 from otel_costattr_collector.access.gate import ANONYMOUS, Action, Gate, Principal
 from otel_costattr_collector.analytics.router import FAILURES
-from otel_costattr_collector.answers import Failure
+from otel_costattr_collector.answers import failure
 from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.outcomes import Taken
 from otel_costattr_collector.plain import decimal_text
@@ -33,7 +33,7 @@ from .statements import StatementBook
 Name = Annotated[str, Field(max_length=256)]
 _TAKES: Final[dict[int | str, dict[str, Any]]] = {
     **FAILURES,
-    409: {"model": Failure, "description": "The id is known otherwise."},
+    409: failure("The id is known otherwise."),
 }
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from otel_costattr_collector.access.errors import Forbidden
 from otel_costattr_collector.access.gate import Principal
 from otel_costattr_collector.analytics.router import FAILURES
-from otel_costattr_collector.answers import Failure
+from otel_costattr_collector.answers import failure
 from otel_costattr_collector.outcomes import Taken
 from otel_costattr_collector.revenue.books import RateBook, RevenueBook
 from otel_costattr_collector.revenue.records import CurrencyRates, Revenues
@@ -18,7 +18,7 @@ from otel_costattr_collector.store import Store
 
 _TAKES: Final[dict[int | str, dict[str, Any]]] = {
     **FAILURES,
-    409: {"model": Failure, "description": "The id is known otherwise."},
+    409: failure("The id is known otherwise."),
 }
 
 
