@@ -252,17 +252,17 @@ def test_a_line_that_is_not_there_is_not_found(client: TestClient, line_id: str,
     assert client.get(f"/v1/explain/{line_id}").status_code == code
 
 
-def test_health_and_readiness(store: Store) -> None:
+def test_health_and_readiness(own_store: Store) -> None:
     """Alive is not ready: readiness asks the service and the engine."""
     reasons = ["migrating"]
-    with TestClient(create_api(store, ready=lambda: reasons[0])) as client:
+    with TestClient(create_api(own_store, ready=lambda: reasons[0])) as client:
         assert client.get("/healthz").json() == {"status": "ok"}
         waiting = client.get("/readyz")
         assert (waiting.status_code, waiting.headers["retry-after"]) == (503, "5")
         assert "migrating" in waiting.json()["message"]
         reasons[0] = ""
         assert client.get("/readyz").status_code == 200
-        store.close()
+        own_store.close()
         assert client.get("/readyz").status_code == 500
         assert client.get("/healthz").status_code == 200
 

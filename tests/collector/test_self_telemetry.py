@@ -48,7 +48,7 @@ def other() -> Iterator[tuple[str, Names]]:
             """Stay silent."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Takes)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", seen
     server.shutdown()

@@ -133,7 +133,7 @@ def _collector(*answers: tuple[int, bytes]) -> Iterator[tuple[str, list[tuple[st
     seen: list[tuple[str, str | None]] = []
     handler = type("Handler", (_Handler,), {"answers": list(answers), "seen": seen})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
-        thread = threading.Thread(target=served.serve_forever)
+        thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield f"http://127.0.0.1:{served.server_port}", seen
         served.shutdown()

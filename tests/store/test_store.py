@@ -66,12 +66,12 @@ def test_garbage_is_refused_for_good(store: Store) -> None:
     assert _sums(store, "ledger")[0] == 0
 
 
-def test_a_closed_store_says_so(store: Store) -> None:
+def test_a_closed_store_says_so(own_store: Store) -> None:
     """After `close` each use is a permanent error, and closing again is fine."""
-    store.close()
-    store.close()
+    own_store.close()
+    own_store.close()
 
     with pytest.raises(PermanentError, match="is closed"):
-        store.ping()
+        own_store.ping()
     with pytest.raises(PermanentError, match="is closed"):
-        store.insert(_block_of(range(1, 2)))
+        own_store.insert(_block_of(range(1, 2)))

@@ -65,7 +65,7 @@ class StandIn(BaseHTTPRequestHandler):
 def api() -> Iterator[str]:
     """Serve the stand-in; its base URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), StandIn)
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/v1"
     server.shutdown()

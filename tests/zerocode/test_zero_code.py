@@ -107,7 +107,7 @@ def test_otlp(tmp_path: Path) -> None:
     """With the OTLP exporter of ours, owner and cost are on the wire."""
     bodies: list[bytes] = []
     server = HTTPServer(("127.0.0.1", 0), type("Here", (Receiver,), {"bodies": bodies}))
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         done = instrumented(
