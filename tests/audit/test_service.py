@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from clickhouse_double import serving as double_serving
-from collector.served import COSTATTR, Served, serving
+from collector.served import COSTATTR, Served, repeatedly, serving
 from otel_costattr_collector.access import KEYS_FILE, create_key
 from otel_costattr_collector.store import Store, server
 from wire import calls, traces
@@ -43,8 +43,9 @@ def _metric(served: Served, name: str) -> float:
 
 
 def _wait_for(served: Served, name: str, value: float) -> None:
-    while _metric(served, name) < value:
-        pass
+    for found in repeatedly(lambda: _metric(served, name)):
+        if found >= value:
+            return
 
 
 def _totals(store: Store) -> set[tuple[object, ...]]:

@@ -111,9 +111,7 @@ def test_the_collector_prices_by_contract_and_finds_owners_by_rule(tmp_path: Pat
     )
     with serving(tmp_path / "data", *options) as served:
         served.post(traces(wire_span({**CALL, "tenant": "claimed"})).SerializeToString())
-        costs = served.costs(group_by="team,tenant")
-        while not costs["total"]["calls"]:
-            costs = served.costs(group_by="team,tenant")
+        costs = served.settled(calls=1, group_by="team,tenant")
         line = served.get("/v1/calls").json()["data"][0]["line_id"]
         explained = served.get(f"/v1/explain/{line}").json()
 

@@ -64,8 +64,7 @@ def test_batches_freezes_and_inserts_are_told(other: tuple[str, Names], tmp_path
     options = ("--settle-seconds", "0", "--self-telemetry", url)
     with serving(tmp_path / "data", *options) as served:
         served.post(traces(*calls(3)).SerializeToString())
-        while served.costs()["total"]["calls"] < 3:
-            pass
+        served.settled(calls=3)
         assert served.stop() == 0
 
     assert {"batch", "freeze", "insert"} <= seen.keys()
@@ -80,8 +79,7 @@ def test_an_endpoint_that_is_dead_holds_nothing_up(tmp_path: Path) -> None:
     options = ("--settle-seconds", "0", "--self-telemetry", "http://127.0.0.1:9")
     with serving(tmp_path / "data", *options) as served:
         assert served.post(traces(*calls(1)).SerializeToString()).status_code == 200
-        while served.costs()["total"]["calls"] < 1:
-            pass
+        served.settled(calls=1)
 
 
 @pytest.mark.slow

@@ -62,8 +62,7 @@ def test_it_says_what_runs(tmp_path: Path) -> None:
     unknown = {**CALL, "gen_ai.response.model": "no-such", "gen_ai.request.model": "no-such"}
     with serving(tmp_path / "data", "--settle-seconds", "0") as served:
         served.post(traces(wire_span(), wire_span(unknown, number=2)).SerializeToString())
-        while served.costs()["total"]["calls"] < 2:
-            pass
+        served.settled(calls=2)
         command = [str(COSTATTR), "status", "--url", served.urls["api"]]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         found = json.loads(subprocess.check_output([*command, "--json"]))

@@ -54,8 +54,7 @@ def test_http_and_grpc_are_served_to_owner_and_group(short: Path) -> None:
         provider.add_span_processor(SimpleSpanProcessor(exporter))
         provider.get_tracer("tests").start_span("chat", attributes=CALL).end()
         provider.shutdown()
-        while served.costs()["total"]["calls"] < 4:
-            pass
+        served.settled(calls=4)
 
     assert modes == [0o660, 0o660]
     assert (sent.status_code, event.status_code) == (200, 200)

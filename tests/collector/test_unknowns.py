@@ -48,8 +48,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     ]
     with serving(tmp_path_factory.mktemp("unknowns") / "data", *OPTIONS) as running:
         assert running.post(traces(*spans).SerializeToString()).status_code == 200
-        while running.costs()["total"]["calls"] < len(spans):
-            pass
+        running.settled(calls=len(spans))
         yield running
 
 

@@ -35,9 +35,7 @@ def test_the_commands_work(tmp_path: Path) -> None:
             json.loads(subprocess.check_output([SHELL, "-c", command], env=environment))
             for command in (*commands, commands[1])
         ]
-        costs = served.costs()
-        while costs["total"]["calls"] < 3:
-            costs = served.costs()
+        costs = served.settled(calls=3)
 
     assert [answer["accepted"] for answer in answers] == [1, 2, 0]
     assert answers[2]["duplicates"] == 2

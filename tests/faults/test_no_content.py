@@ -41,8 +41,7 @@ def test_the_data_folder_holds_no_content(tmp_path: Path) -> None:
         two = traces(wire_span({**CALL, **CONTENT}, number=2), resource=CONTENT)
         served.post(one.SerializeToString())
         served.post(otlp_json(two), **{"content-type": "application/json"})
-        while served.costs()["total"]["calls"] < 2:
-            pass
+        served.settled(calls=2)
     finally:
         served.stop(signal.SIGKILL)
         assert served.process.stdout is not None
