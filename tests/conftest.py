@@ -95,11 +95,11 @@ def _shared(chdb_folder: Path) -> Iterator[stores.Store]:
 @pytest.fixture
 def store(_shared: stores.Store) -> stores.Store:
     """A store with the current schema and no line."""
-    _empty(_shared)
+    emptied(_shared)
     return _shared
 
 
-def _empty(store: stores.Store) -> None:
+def emptied(store: stores.Store) -> None:
     """Remove every row and every table that a test made; the log of tokens goes with the rows."""
     ours = {name for migration in migrate.shipped() for name in _MADE.findall(migration.text)}
     for name, rows in store.query(_TABLES).rows:

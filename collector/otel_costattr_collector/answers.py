@@ -12,7 +12,9 @@ from otel_costattr.model import DIMENSIONS, REASONS, UNITS
 from otel_costattr_collector import queries, spend
 from otel_costattr_collector.amendments.chain import Link, chain_of
 from otel_costattr_collector.analytics.asking import CostsAsked, cursor_at, question_of
+from otel_costattr_collector.closing.records import closed_between
 from otel_costattr_collector.ledger.columns import unit_column
+from otel_costattr_collector.ledger.dates import CLOSED, HAPPENED
 from otel_costattr_collector.plain import decimal_text, moment_text
 from otel_costattr_collector.store import Store
 
@@ -98,6 +100,9 @@ class Costs(BaseModel):
     group_by: list[str]
     total: Sums
     data: list[CostRow]
+    closed_months: list[str] = Field(
+        description="Months of the period that are closed: what is learned later is not in them."
+    )
     truncated: bool = Field(description="Whether there are more rows than `limit`.")
     next_cursor: str | None = Field(description="Asks for the next page; null on the last one.")
 
@@ -124,6 +129,12 @@ class Explanation(BaseModel):
     price: dict[str, str | None] = Field(description="Entry, book, rule and validity.")
     owner: dict[str, str] = Field(description="Dimension to value, the known ones.")
     owner_source: dict[str, str] = Field(description="Dimension to where its value came from.")
+    happened: str = Field(
+        description="When it happened, UTC; its date unless that month is closed."
+    )
+    closed_month: str = Field(
+        description="The closed month in which it happened, where it has a later date; else ''."
+    )
     line: dict[str, Any] = Field(description="Every column of the line.")
     amendments: list[dict[str, Any]] = Field(description="The lines that amend it, in order.")
     chain: list[Link] = Field(
@@ -160,6 +171,7 @@ def costs(store: Store, asked: CostsAsked, *, tenant: str = "") -> Costs:
         group_by=list(question.group_by),
         total=Sums(**_sums(total)),
         data=[_row(row, entity_type, question) for row in rows],
+        closed_months=closed_between(store, question.since, question.until),
         truncated=truncated,
         next_cursor=cursor_at(question.offset + question.limit) if truncated else None,
     )
@@ -230,6 +242,8 @@ def explain(store: Store, line_id: str, *, tenant: str = "") -> Explanation | No
         price={name: line[f"price_{name}"] for name in _PRICE},
         owner=_owner(line),
         owner_source=line["owner_source"],
+        happened=line["provenance"].get(HAPPENED, line["event_ns"]),
+        closed_month=line["provenance"].get(CLOSED, ""),
         line=line,
         amendments=[other for other in lines if other["amends"] == line_id],
         chain=chain_of(store, line_id, tenant=tenant),

@@ -23,6 +23,8 @@ from otel_costattr_collector.answers import Explanation, Failure, Health, failur
 from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.budgets.leases import Leases
 from otel_costattr_collector.budgets.router import budgets_router
+from otel_costattr_collector.closing.closer import Closer, OnTheirWay
+from otel_costattr_collector.closing.router import closings_router
 from otel_costattr_collector.costs.book import CostBook
 from otel_costattr_collector.costs.ids import CostIds, in_ledger
 from otel_costattr_collector.costs.lines import CostLines
@@ -45,6 +47,7 @@ def create_api(
     book: PriceBook | None = None,
     costs: CostBook | None = None,
     leases: Leases | None = None,
+    on_their_way: OnTheirWay = lambda _: (),
 ) -> FastAPI:
     """Make the application that answers on the API port.
 
@@ -55,8 +58,9 @@ def create_api(
             tenant reads the lines of that tenant only.
         bookings: Books what is no telemetry; None books straight into the store, for tests.
         book: The present prices; None for the shipped ones.
-        costs: Takes posted costs; None takes them at shipped prices, for tests.
+        costs: Takes posted costs; None takes them at the present prices, for tests.
         leases: The shares of guards in applications; None for a book of its own, for tests.
+        on_their_way: Says what of a month is acknowledged and not in the ledger.
     """
     api = FastAPI(
         title="otel-costattr",
@@ -74,16 +78,23 @@ def create_api(
     api.include_router(margins_router(store, reader))
     api.include_router(revenue_router(store, sender))
     api.include_router(budgets_router(store, gate, leases=leases))
-    api.include_router(costs_router(costs or _cost_book(store, api.state.bookings), sender))
+    api.include_router(costs_router(costs or _cost_book(store, api.state.bookings, book), sender))
     api.include_router(allocation_router(store, api.state.bookings, gate))
-    api.include_router(invoices_router(store, api.state.bookings, gate))
+    api.include_router(invoices_router(store, api.state.bookings, gate, book=book))
+    closer = Closer(
+        store,
+        api.state.bookings.closed,
+        api.state.bookings.amending,
+        on_their_way=on_their_way,
+    )
+    api.include_router(closings_router(store, closer, gate))
     _add_answers(api, store, reader)
     _add_failures(api)
     return api
 
 
-def _cost_book(store: Store, bookings: Bookings) -> CostBook:
-    return CostBook(bookings, CostIds(in_ledger(store)), CostLines(shipped_book()))
+def _cost_book(store: Store, bookings: Bookings, book: PriceBook | None) -> CostBook:
+    return CostBook(bookings, CostIds(in_ledger(store)), CostLines(book or shipped_book()))
 
 
 def _add_health(api: FastAPI, store: Store, ready: Callable[[], str]) -> None:

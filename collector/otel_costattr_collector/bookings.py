@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from otel_costattr.errors import BadInput
 from otel_costattr_collector import ledger
 from otel_costattr_collector.allocation.splits import with_splits
+from otel_costattr_collector.closing.calendar import ClosedMonths
 from otel_costattr_collector.ledger import Block, Line
 from otel_costattr_collector.ledger.columns import LINE_COLUMNS
 from otel_costattr_collector.store import Store
@@ -56,6 +57,7 @@ class Bookings:
         write: Brings blocks into the ledger; each block on its own if None, for tests.
         clock: Nanoseconds UTC.
         new_id: Gives 64 random bits for a batch.
+        closed: The calendar that lines are dated by; None for one of its own.
     """
 
     def __init__(
@@ -65,11 +67,15 @@ class Bookings:
         write: Writes | None = None,
         clock: Callable[[], int] = time.time_ns,
         new_id: Callable[[], int] = lambda: secrets.randbits(64),
+        closed: ClosedMonths | None = None,
     ) -> None:
         self._store: Final = store
         self._write: Final = write or _one_by_one(store)
         self._clock: Final = clock
         self._new_id: Final = new_id
+        self.closed: Final = closed or ClosedMonths(store)
+        """Lines of closed months are dated later."""
+
         self.amending: Final = threading.Lock()
         """Held by whoever amends lines, from the first look at them until the pairs are booked."""
 
@@ -94,7 +100,7 @@ class Bookings:
                 self._write(
                     [
                         ledger.encode(group, batch_id=self._new_id(), recorded_ns=now_ns)
-                        for group in ledger.split(fresh)
+                        for group in ledger.split(self.closed.dated(fresh, now_ns))
                     ]
                 )
             return Booked(lines=len(fresh), known=len(lines) - len(fresh))

@@ -132,6 +132,24 @@ COMMANDS: Final[tuple[cli.Command, ...]] = (
         extra="collector",
     ),
     cli.Command(
+        name="close",
+        summary="close a month: what is learned of it later is booked in an open one",
+        module="otel_costattr_collector.commands.close",
+        extra="collector",
+    ),
+    cli.Command(
+        name="reopen",
+        summary="open a closed month again",
+        module="otel_costattr_collector.commands.reopen",
+        extra="collector",
+    ),
+    cli.Command(
+        name="closed",
+        summary="list closed months with their sums then and now, and who closed them",
+        module="otel_costattr_collector.commands.closed",
+        extra="collector",
+    ),
+    cli.Command(
         name="what-if",
         summary="say what the same usage would have cost on another model, tier or contract",
         module="otel_costattr_collector.commands.what_if",

@@ -7,6 +7,8 @@ from typing import Final
 
 from grpc.aio import Server as GrpcServer
 
+from .access import KEYS_FILE, Gate, refuse_open_binding
+from .access.binding import is_loopback
 from .codec import Limits
 from .events import EventDoor
 from .ingest import Receiver
@@ -46,3 +48,14 @@ def limits_of(settings: Settings) -> Limits:
         max_age_ns=settings.max_age_days * 86_400 * _NS,
         max_ahead_ns=round(settings.max_ahead_seconds * _NS),
     )
+
+
+def open_gate(settings: Settings) -> Gate:
+    """Return the gate over the keys in the data folder.
+
+    Raises:
+        BadSettings: Strangers could reach a server that has no keys.
+    """
+    keys = settings.data / KEYS_FILE
+    refuse_open_binding(settings.host, keys)
+    return Gate(keys, open_without_keys=is_loopback(settings.host))

@@ -123,6 +123,11 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self.dated = Counter(
+            "costattr_later_dated_lines",
+            "Lines of closed months that were booked with a later date.",
+            registry=self.registry,
+        )
         self.inserts = Counter(
             "costattr_inserts", "Inserts by outcome.", ["outcome"], registry=self.registry
         )

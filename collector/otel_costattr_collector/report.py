@@ -209,6 +209,9 @@ def _notes(costs: Costs) -> list[str]:
         )
     if total["duplicates"]:
         notes.append(f"{total['duplicates']:,} duplicate spans were recognised and not counted.")
+    if costs.get("closed_months"):
+        closed = ", ".join(costs["closed_months"])
+        notes.append(f"Closed: {closed}. What is learned of them later stands in an open month.")
     if costs["truncated"]:
         notes.append("There are more rows: raise --limit. The total is over all of them.")
     return [escape(note) for note in notes]

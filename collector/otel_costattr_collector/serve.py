@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
@@ -16,8 +16,6 @@ from otel_costattr.cli.price import book_of
 from otel_costattr.errors import BadSettings, RetryableError
 
 from . import heap
-from .access import KEYS_FILE, Gate, refuse_open_binding
-from .access.binding import is_loopback
 from .access.tls import tls_files
 from .api import create_api
 from .audit.background import open_audits
@@ -25,10 +23,11 @@ from .audit.router import audit_router
 from .bookings import Bookings
 from .budgets.leases import Leases
 from .budgets.watch import open_watch
+from .closing.calendar import ClosedMonths
 from .codec import Decoder
 from .codec.projection import Projection
 from .costs.setup import cost_rules, open_costs
-from .doors import Doors, limits_of
+from .doors import Doors, limits_of, open_gate
 from .events import EventDoor, EventIds
 from .events.door import events_route, events_router
 from .events.ids import in_ledger
@@ -36,6 +35,7 @@ from .ingest import Receiver
 from .ingest.setup import Ingest, open_ingest
 from .ledger import Block
 from .metrics import Metrics
+from .months import Month
 from .operations import with_operations
 from .otlp_grpc import create_grpc_server
 from .otlp_http import create_http_app
@@ -77,17 +77,6 @@ def sql_socket(settings: Settings) -> socket.socket | None:
     except BadSettings as taken:
         _log.warning("%s; a free port is used", taken)
         return listen(settings.host, 0, name="sql_port")
-
-
-def open_gate(settings: Settings) -> Gate:
-    """Return the gate over the keys in the data folder.
-
-    Raises:
-        BadSettings: Strangers could reach a server that has no keys.
-    """
-    keys = settings.data / KEYS_FILE
-    refuse_open_binding(settings.host, keys)
-    return Gate(keys, open_without_keys=is_loopback(settings.host))
 
 
 async def serve(
@@ -136,13 +125,15 @@ class Service:
         self._projection: Final = Projection(self._rules, also=self._cost_rules.attributes)
         self.metrics: Final = Metrics()
         self.store: Final = open_store(settings)
-        self.bookings: Final = Bookings(self.store, write=self._write)
+        self._closed: Final = ClosedMonths(self.store, count=self.metrics.dated.inc)
+        self.bookings: Final = Bookings(self.store, write=self._write, closed=self._closed)
         self._audits: Final = open_audits(
             settings,
             self.store,
             self.metrics,
             in_flight=self._in_flight,
             amending=self.bookings.amending,
+            closed=self._closed,
         )
         self._watch: Final = open_watch(settings, self.store, self.metrics)
         self._watching: asyncio.Task[None] | None = None
@@ -173,6 +164,7 @@ class Service:
             book=self._book,
             costs=self._costs.book,
             leases=Leases(lag_s=settings.limit_lag_seconds, warm_s=LEASES_WARM_S),
+            on_their_way=self._on_their_way,
         )
         api.include_router(audit_router(self._audits, self._gate))
         eraser = Eraser(
@@ -234,6 +226,7 @@ class Service:
             rules=self._rules,
             cost_lines=self._costs.lines,
             amending=self.bookings.amending,
+            closed=self._closed,
             trace=self._telemetry.trace if self._telemetry else no_trace,
         )
         self._ingest.pipeline.start()
@@ -381,6 +374,11 @@ class Service:
 
     def _in_flight(self) -> frozenset[int]:
         return self._ingest.pipeline.in_flight() if self._ingest else frozenset()
+
+    def _on_their_way(self, month: Month) -> Iterable[str]:
+        if self._ingest is None or self._state:
+            return [self._state or "starting"]
+        return self._ingest.pipeline.on_their_way(month)
 
     def _not_ready(self) -> str:
         return self._state

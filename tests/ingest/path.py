@@ -11,6 +11,7 @@ from pathlib import Path
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 from otel_costattr_collector.amendments.amender import Amender
+from otel_costattr_collector.closing.calendar import ClosedMonths
 from otel_costattr_collector.codec import Decoder
 from otel_costattr_collector.ingest import Submission
 from otel_costattr_collector.ingest.parked import Parked
@@ -110,6 +111,7 @@ async def opened(
     *,
     drain: bool = True,
     amender: Amender | None = None,
+    closed: ClosedMonths | None = None,
     **settings: object,
 ) -> AsyncIterator[Path_]:
     """Run the path over a folder; without `drain` it ends as if the process were killed."""
@@ -131,6 +133,7 @@ async def opened(
         seen=Seen(1000),
         memory=new_memory(chosen),
         amender=amender,
+        closed=closed,
     )
     for block, segment in journal.state.blocks.values():
         asyncio.get_running_loop().create_task(pipeline.take(block, segment))

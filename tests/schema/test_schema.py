@@ -17,6 +17,7 @@ TABLES = (
     "audits",
     "bills",
     "budgets",
+    "closed_months",
     "currency_rates",
     "leases",
     "ledger",

@@ -14,7 +14,8 @@ from ..store import Store
 LONGEST: Final = 100
 _STEP: Final = """
 SELECT line_id, entry, amends, cause, run_id, tenant, amount_usd,
-    concat(replaceOne(toString(ledger.recorded_ns), ' ', 'T'), 'Z') AS recorded
+    concat(replaceOne(toString(ledger.recorded_ns), ' ', 'T'), 'Z') AS recorded,
+    concat(replaceOne(toString(ledger.event_ns), ' ', 'T'), 'Z') AS dated
 FROM ledger
 WHERE (line_id IN {ids:Array(String)} OR amends IN {ids:Array(String)})
     AND entry IN ('call', 'cost', 'reversal', 'rebook')
@@ -34,6 +35,7 @@ class Link(BaseModel):
     run_id: str = Field(description="The run that booked it, or ''.")
     amount_usd: str | None = Field(description="USD; null without a price.")
     recorded: str = Field(description="When it was booked, UTC.")
+    dated: str = Field(description="Its date in the ledger, UTC.")
 
 
 def chain_of(store: Store, line_id: str, *, tenant: str = "") -> list[Link]:
@@ -68,4 +70,5 @@ def _link(row: Mapping[str, Any]) -> Link:
         **named,
         amount_usd=None if amount is None else decimal_text(amount),
         recorded=row["recorded"],
+        dated=row["dated"],
     )

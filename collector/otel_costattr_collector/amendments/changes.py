@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
+from ..bookings import Bookings
 from ..ledger import Line, amendment_of, as_mapping
+from ..ledger.dates import happened_ns
 from ..plain import decimal_text
 
 _NS: Final = 10**9
@@ -36,7 +38,7 @@ class Difference(BaseModel):
     """What changes for one tenant, month and model; amounts are decimal strings in USD."""
 
     tenant: str = Field(description="'' where nobody knows it.")
-    month: str = Field(description="Such as 2026-10, in the reporting time zone.")
+    month: str = Field(description="When it happened, such as 2026-10, in the reporting time zone.")
     model: str
     calls_before: int
     calls_after: int
@@ -57,6 +59,10 @@ class Amended(BaseModel):
     booked: int = Field(description="Lines written: a reversal and a rebook for each.")
     left: dict[str, int] = Field(
         default_factory=dict, description="Why lines were left alone, and how many."
+    )
+    closed: list[str] = Field(
+        default_factory=list,
+        description="Closed months among them: their pairs get a date in an open one.",
     )
     total: Difference
     data: list[Difference] = Field(description="By tenant, month and model.")
@@ -143,12 +149,22 @@ def differences(changes: Iterable[Change], time_zone: str) -> tuple[Difference, 
     return total.row("", "", ""), found
 
 
+def closed_among(rows: Iterable[Difference], bookings: Bookings) -> list[str]:
+    """Name the closed months whose differences get a later date.
+
+    Args:
+        rows: By tenant, month and model.
+        bookings: Book them.
+    """
+    return sorted({row.month for row in rows} & bookings.closed.names())
+
+
 def _both() -> _Both:
     return _Both(before=_Side(), after=_Side())
 
 
 def _key(values: Any, zone: ZoneInfo) -> tuple[str, str, str]:
-    moment = datetime.fromtimestamp(values["event_ns"] // _NS, tz=UTC).astimezone(zone)
+    moment = datetime.fromtimestamp(happened_ns(values) // _NS, tz=UTC).astimezone(zone)
     return values["tenant"], f"{moment:%Y-%m}", values["model"]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ..ledger import Line, as_mapping, from_row, select_list
 from ..ledger.columns import LINE_COLUMNS
+from ..ledger.dates import is_later, moment_of
 from ..spend import Question, frame
 from ..store import Store
 
@@ -45,6 +46,10 @@ _WITHIN: Final = (
     "ledger.event_ns >= fromUnixTimestamp64Nano({first_ns:Int64}, 'UTC')"
     " AND ledger.event_ns < fromUnixTimestamp64Nano({last_ns:Int64}, 'UTC')"
 )
+_LATER: Final = (
+    "ledger.provenance['event_ns'] >= {happened_first:String}"
+    " AND ledger.provenance['event_ns'] < {happened_last:String}"
+)
 _AFTER: Final = (
     " AND (ledger.event_ns, ledger.line_id)"
     " > (fromUnixTimestamp64Nano({after_ns:Int64}, 'UTC'), {after_id:String})"
@@ -52,6 +57,9 @@ _AFTER: Final = (
 _MOMENTS: Final = """
 SELECT toUnixTimestamp64Nano(min(spent.event_ns)), toUnixTimestamp64Nano(max(spent.event_ns))
 FROM ledger AS spent WHERE {conditions}
+"""
+_CLOSINGS: Final = """
+SELECT count(), toUnixTimestamp64Nano(min(closed_months.recorded_ns)) FROM closed_months
 """
 
 
@@ -64,12 +72,14 @@ class Period:
         last_ns: Its end, exclusive.
         conditions: More conditions in SQL, over `ledger`.
         parameters: Their values.
+        is_open: Whether it is open to the past, whatever the first date in the ledger.
     """
 
     first_ns: int
     last_ns: int
     conditions: tuple[str, ...] = ()
     parameters: Mapping[str, object] = field(default_factory=dict)
+    is_open: bool = False
 
 
 def period_of(store: Store, question: Question, *conditions: str) -> Period:
@@ -83,25 +93,33 @@ def period_of(store: Store, question: Question, *conditions: str) -> Period:
     Raises:
         StoreError: The store refused or did not answer.
     """
-    asked = frame(question, table="ledger")
-    first, last = store.query(
-        _MOMENTS.format(conditions=asked.parts["filter"]), asked.parameters
-    ).rows[0]
+    asked = frame(replace(question, since=None, until=None), table="ledger")
+    since, until = question.since, question.until
+    if since is None or until is None:
+        first, last = store.query(
+            _MOMENTS.format(conditions=asked.parts["filter"]), asked.parameters
+        ).rows[0]
+    else:
+        frame(question, table="ledger")
+        first = last = 0
     return Period(
-        first_ns=first,
-        last_ns=last + 1,
+        first_ns=first if since is None else since.ns,
+        last_ns=last + 1 if until is None else until.ns,
         conditions=(
             *(condition.replace("spent.", "ledger.") for condition in asked.conditions),
             *conditions,
         ),
         parameters=asked.parameters,
+        is_open=since is None,
     )
 
 
 def heads_between(
     store: Store, period: Period, *, entries: Collection[str] = CALLS
 ) -> Iterator[Line]:
-    """Yield the heads of a period, the oldest first, a page at a time.
+    """Yield the heads of what happened in a period, the oldest first, a page at a time.
+
+    Those that are dated later, since their month was closed, come last.
 
     A busy day is asked for by itself, quiet ones together.
 
@@ -113,6 +131,23 @@ def heads_between(
     Raises:
         StoreError: The store refused or did not answer.
     """
+    yield from (line for line in _by_days(store, period, entries) if not is_later(line))
+    count, closed_ns = store.query(_CLOSINGS).rows[0]
+    if count:
+        later = Period(
+            first_ns=max(closed_ns, period.first_ns),
+            last_ns=LAST_NS,
+            conditions=(_LATER, *period.conditions),
+            parameters={
+                **period.parameters,
+                "happened_first": moment_of(0 if period.is_open else period.first_ns),
+                "happened_last": moment_of(period.last_ns),
+            },
+        )
+        yield from _pages(store, later, entries, later.first_ns, LAST_NS)
+
+
+def _by_days(store: Store, period: Period, entries: Collection[str]) -> Iterator[Line]:
     first_ns, length_ns = period.first_ns, _DAY_NS
     while first_ns < period.last_ns:
         last_ns = min(first_ns + length_ns, period.last_ns)

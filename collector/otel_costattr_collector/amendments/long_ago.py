@@ -25,7 +25,8 @@ from otel_costattr.pricing import PriceBook
 
 from ..ledger import Line, as_mapping, lines_of
 from ..ledger.columns import LINE_COLUMNS
-from .recompute import call_of, happened_ns, usage_of
+from ..ledger.dates import happened_ns
+from .recompute import call_of, usage_of
 from .wishes import Wish, ref_of
 
 _PLACES: Final = {column.name: place for place, column in enumerate(LINE_COLUMNS)}

@@ -21,7 +21,7 @@ from ..bookings import Bookings
 from ..ledger import Line, as_mapping
 from ..ledger.columns import LINE_COLUMNS
 from ..store import Store
-from .changes import Amended, Change, differences, pairs
+from .changes import Amended, Change, closed_among, differences, pairs
 from .heads import COSTS, heads_between, period_of
 from .reprice import MOST_CHANGES
 
@@ -81,7 +81,7 @@ def reattribute(store: Store, bookings: Bookings, wanted: Owners, *, tenant: str
     digest = blake2b(repr(rules).encode(), digest_size=6).hexdigest()
     cause = f"reattribute:{digest}"
     if wanted.dry_run:
-        return _look(store, rules, tenant).amended(store, cause, dry_run=True)
+        return _look(store, rules, tenant).amended(store, bookings, cause, dry_run=True)
     seen: list[_Looked] = []
 
     def make() -> Iterator[Line]:
@@ -89,7 +89,7 @@ def reattribute(store: Store, bookings: Bookings, wanted: Owners, *, tenant: str
         yield from pairs(seen[-1].changes(), cause=cause, run_id=cause)
 
     booked = bookings.book(make)
-    return seen[-1].amended(store, cause, booked=booked.lines)
+    return seen[-1].amended(store, bookings, cause, booked=booked.lines)
 
 
 def rules_of(text: str) -> Iterator[Rule]:
@@ -152,7 +152,13 @@ class _Looked:
         ]
 
     def amended(
-        self, store: Store, cause: str, *, booked: int = 0, dry_run: bool = False
+        self,
+        store: Store,
+        bookings: Bookings,
+        cause: str,
+        *,
+        booked: int = 0,
+        dry_run: bool = False,
     ) -> Amended:
         changes = self.changes()
         total, rows = differences(changes, store.layout.time_zone)
@@ -162,6 +168,7 @@ class _Looked:
             looked_at=len(self.lines),
             changed=len(changes),
             booked=booked,
+            closed=closed_among(rows, bookings),
             left={PROVEN: self.proven} if self.proven else {},
             total=total,
             data=rows,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from otel_costattr.pricing import PriceBook, price
 
 from ..ledger import Line, as_mapping
 from ..ledger.columns import LINE_COLUMNS, unit_column
+from ..ledger.dates import happened_ns
 from ..ledger.draft import rates_of
 from ..ledger.money import UNKNOWN, amounts_of
 
@@ -27,9 +27,6 @@ SAID: Final = frozenset(
     }
 )
 """Reasons that come from the telemetry; all others come from the price book."""
-
-HAPPENED: Final = "event_ns"
-"""Key of `provenance` that holds the moment of a line that is dated into another month."""
 
 _SUMS: Final = frozenset({"wrapper_sum", "wrapper_residual"})
 _PLACES: Final = {column.name: place for place, column in enumerate(LINE_COLUMNS)}
@@ -96,18 +93,6 @@ def is_main(values: Mapping[str, Any]) -> bool:
 def _role(values: Mapping[str, Any]) -> Role:
     summed = values["dedupe_rule"] in _SUMS or not _SUMS.isdisjoint(values["reasons"])
     return "aggregate" if summed or values["status"] == "aggregate" else "call"
-
-
-def happened_ns(values: Mapping[str, Any]) -> int:
-    """Return when the call of a line happened, whatever month it is booked in; nanoseconds UTC."""
-    noted = values["provenance"].get(HAPPENED)
-    return values["event_ns"] if noted is None else _ns_of(noted.partition(",")[0])
-
-
-def _ns_of(moment: str) -> int:
-    seconds, _, fraction = moment.removesuffix("Z").partition(".")
-    whole = int(datetime.fromisoformat(f"{seconds}+00:00").timestamp())
-    return whole * 10**9 + int(fraction.ljust(9, "0") or 0)
 
 
 def repriced(line: Line, book: PriceBook, *, call: ModelCall | None = None) -> Line:

@@ -16,7 +16,7 @@ from ..analytics.asking import Asked, Time, Words, question_of
 from ..bookings import MAX_LINES, Bookings
 from ..ledger import Line, as_mapping
 from ..store import Store
-from .changes import Amended, Change, differences, pairs
+from .changes import Amended, Change, closed_among, differences, pairs
 from .heads import heads_between, period_of
 from .recompute import call_of, repriced
 
@@ -100,7 +100,7 @@ def reprice(
         return _look(store, wanted, tenant, lambda line: repriced(line, book))
 
     if wanted.dry_run:
-        return _amended(store, look(), cause=cause, dry_run=True)
+        return _amended(store, look(), bookings, cause=cause, dry_run=True)
     seen: list[_Looked] = []
 
     def make() -> Iterator[Line]:
@@ -108,7 +108,7 @@ def reprice(
         yield from pairs(seen[-1].changes, cause=cause, run_id=cause)
 
     booked = bookings.book(make)
-    return _amended(store, seen[-1], cause=cause, booked=booked.lines)
+    return _amended(store, seen[-1], bookings, cause=cause, booked=booked.lines)
 
 
 def what_if(
@@ -185,7 +185,13 @@ def _look(store: Store, wanted: Stretch, tenant: str, corrected: Callable[[Line]
 
 
 def _amended(
-    store: Store, found: _Looked, *, cause: str, booked: int = 0, dry_run: bool = False
+    store: Store,
+    found: _Looked,
+    bookings: Bookings | None = None,
+    *,
+    cause: str,
+    booked: int = 0,
+    dry_run: bool = False,
 ) -> Amended:
     total, rows = differences(found.changes, store.layout.time_zone)
     return Amended(
@@ -194,6 +200,7 @@ def _amended(
         looked_at=found.count,
         changed=len(found.changes),
         booked=booked,
+        closed=closed_among(rows, bookings) if bookings else [],
         total=total,
         data=rows,
     )

@@ -18,6 +18,7 @@ from otel_costattr_collector import ledger
 from otel_costattr_collector.ledger import as_mapping, native
 
 from ..allocation.splits import with_splits
+from ..closing.calendar import ClosedMonths
 from ..patience import patiently
 from ..store import Store
 from .calls import miscounted
@@ -54,6 +55,7 @@ class Auditor:
         quiet_seconds: How long nothing may have been recorded for a key of a rollup before what
             it lacks is inserted: longer than any batch is under way.
         clock: Nanoseconds UTC.
+        closed: The calendar that lines are dated by; None for one of its own.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Auditor:
         amending: threading.Lock | None = None,
         quiet_seconds: float = 900,
         clock: Callable[[], int] = time.time_ns,
+        closed: ClosedMonths | None = None,
     ) -> None:
         self._store: Final = store
         self._holder: Final = holder
@@ -73,6 +76,7 @@ class Auditor:
         self._in_flight: Final = in_flight
         self._quiet_ns: Final = round(quiet_seconds * _NS)
         self._clock: Final = clock
+        self._closed: Final = closed or ClosedMonths(store)
         self._zone: Final = ZoneInfo(store.layout.time_zone)
         self._rollups: Final = rollups_of(store.layout)
         self._one: Final = threading.Lock()
@@ -136,11 +140,13 @@ class Auditor:
         )
 
     def _book(self, found: Sequence[Surplus]) -> None:
-        for lines in ledger.split(with_splits([one.books for one in found])):
+        now_ns = self._clock()
+        booked = with_splits([one.books for one in found])
+        for lines in ledger.split(self._closed.dated(booked, now_ns)):
             ids = "\0".join(str(as_mapping(line)["line_id"]) for line in lines)
             # The same finding always makes the same batch: whoever comes second changes nothing.
             number = int.from_bytes(blake2b(ids.encode(), digest_size=8).digest(), "big")
-            block = ledger.encode(lines, batch_id=number, recorded_ns=self._clock())
+            block = ledger.encode(lines, batch_id=number, recorded_ns=now_ns)
             for attempt in patiently(f"batch {block.token} of the audit", attempts=ATTEMPTS):
                 with attempt:
                     self._store.insert(block)

@@ -14,6 +14,7 @@ from typing import Final
 
 from otel_costattr.errors import StoreError
 
+from ..closing.calendar import ClosedMonths
 from ..metrics import Metrics
 from ..settings import Settings
 from ..store import Store
@@ -110,6 +111,7 @@ def open_audits(
     *,
     in_flight: Callable[[], Collection[int]],
     amending: Lock | None = None,
+    closed: ClosedMonths | None = None,
 ) -> Audits:
     """Make the audits of a service.
 
@@ -119,6 +121,7 @@ def open_audits(
         metrics: Where the results are shown.
         in_flight: Gives the batches that the service is writing.
         amending: Held by whoever amends lines.
+        closed: The calendar that lines are dated by.
     """
     holder = f"{socket.gethostname()}:{settings.data.resolve()}"
     lease = None
@@ -131,6 +134,7 @@ def open_audits(
         lease=lease,
         in_flight=in_flight,
         amending=amending,
+        closed=closed,
         quiet_seconds=60 * settings.audit_quiet_minutes,
     )
     return Audits(auditor, metrics=metrics, hours=settings.audit_hours)

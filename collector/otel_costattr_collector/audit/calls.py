@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from ..ledger import from_row, select_list
+from ..ledger.dates import happened_ns
 from ..store import Store
 from .copies import OURS, Booked, Surplus, surplus
 from .rollups import LOOK_SETTINGS, Days
@@ -25,25 +26,22 @@ _RECORDED: Final = (
 )
 
 _SUSPECTS: Final = f"""
-SELECT call_key, min(first_ns) AS first_ns, max(last_ns) AS last_ns FROM
+SELECT call_key, min(first_ns) AS first_ns FROM
 (
     SELECT any(spent.call_key) AS call_key,
-        toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns,
-        toUnixTimestamp64Nano(max(spent.event_ns)) AS last_ns
+        toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns
     FROM ledger AS spent WHERE {_RECORDED}
     GROUP BY {_ROOT}, {_KEY_TENANT}
     HAVING sum(spent.lines) NOT IN (0, 1)
     UNION ALL
     SELECT spent.call_key AS call_key,
-        toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns,
-        toUnixTimestamp64Nano(max(spent.event_ns)) AS last_ns
+        toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns
     FROM ledger AS spent WHERE {_RECORDED}
     GROUP BY call_key, {_KEY_TENANT}
     HAVING sum(spent.calls) NOT IN (0, 1)
     UNION ALL
     SELECT any(spent.call_key) AS call_key,
-        toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns,
-        toUnixTimestamp64Nano(max(spent.event_ns)) AS last_ns
+        toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns
     FROM ledger AS spent
     WHERE {_RECORDED} AND spent.entry = 'reversal' AND startsWith(spent.cause, '{OURS}')
     GROUP BY spent.line_id, {_KEY_TENANT}
@@ -58,8 +56,7 @@ SELECT {select_list()}, ledger.batch_id, toUnixTimestamp64Nano(ledger.recorded_n
     {_KEY_TENANT.replace("spent.", "ledger.")}
 FROM ledger
 WHERE ledger.call_key IN {{call_keys:Array(String)}}
-    AND ledger.event_ns BETWEEN fromUnixTimestamp64Nano({{first_ns:Int64}}, 'UTC')
-        AND fromUnixTimestamp64Nano({{last_ns:Int64}}, 'UTC')
+    AND ledger.event_ns >= fromUnixTimestamp64Nano({{first_ns:Int64}}, 'UTC')
     AND ledger.entry IN ('call', 'rebook', 'reversal')
 """
 _DAY_NS: Final = 86_400 * 10**9
@@ -72,12 +69,10 @@ class Suspect:
     Attributes:
         call_key: Which call.
         first_ns: When the first of its lines happened.
-        last_ns: When the last one did.
     """
 
     call_key: str
     first_ns: int
-    last_ns: int
 
 
 def miscounted(store: Store, days: Days) -> Iterator[tuple[Surplus, ...]]:
@@ -108,14 +103,18 @@ def _suspects(store: Store, days: Days) -> Sequence[Suspect]:
     return [Suspect(**row) for row in rows]
 
 
-def _booked(store: Store, suspects: Sequence[Suspect]) -> Iterator[Booked]:
-    parameters: dict[str, object] = {
+def _booked(store: Store, suspects: Sequence[Suspect]) -> Sequence[Booked]:
+    parameters: dict[str, Any] = {
         "call_keys": [one.call_key for one in suspects],
         "first_ns": min(one.first_ns for one in suspects) - _DAY_NS,
-        "last_ns": max(one.last_ns for one in suspects) + _DAY_NS,
     }
-    for row in store.query(_LINES, parameters, settings=LOOK_SETTINGS).rows:
-        yield _read(row)
+    while True:
+        found = [_read(row) for row in store.query(_LINES, parameters, settings=LOOK_SETTINGS).rows]
+        first_ns = min((happened_ns(one.by_name) for one in found), default=parameters["first_ns"])
+        if first_ns >= parameters["first_ns"]:
+            return found
+        # A line is dated later than it happened if that month was closed: its call is older.
+        parameters["first_ns"] = first_ns - _DAY_NS
 
 
 def _read(row: Sequence[Any]) -> Booked:

@@ -119,6 +119,8 @@ def _words(found: Mapping[str, Any]) -> Iterator[str]:
     for what in ("newly_priced", "no_longer_priced"):
         if total[what]:
             yield f"{total[what]:,} {what.replace('_', ' ')}"
+    if found.get("closed"):
+        yield f"closed, so booked with a date in an open month: {', '.join(found['closed'])}"
     for why, count in found["left"].items():
         yield f"{count:,} left alone: {why}"
     if not found["dry_run"]:

@@ -70,6 +70,11 @@ def _line(found: Mapping[str, Any]) -> Iterator[str]:
     line = found["line"]
     amount = "no price" if found["amount_usd"] is None else f"{found['amount_usd']} USD"
     yield f"line {found['line_id']}, {line['event_ns']}: {amount} ({found['status']})"
+    if found["closed_month"]:
+        yield (
+            f"happened {found['happened']} in {found['closed_month']}, which is closed: so it has"
+            " a later date"
+        )
     yield f"{_what(line)}: {found['formula']}"
     for unit in found["units"]:
         source = f"  from {unit['source']}" if unit["source"] else ""

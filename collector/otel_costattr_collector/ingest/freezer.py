@@ -6,12 +6,15 @@ import logging
 import secrets
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Final
 
 from .. import ledger
+from ..closing.calendar import ClosedMonths
 from ..journal import FrozenRecord, Journal
 from ..ledger import Block
 from .assessor import Assessor
+from .awaited import Awaited
 from .parked import Parked
 from .settling import Pending, Settling
 
@@ -31,6 +34,7 @@ class Freezer:
         parked: Takes spans that nobody can assess.
         clock: Nanoseconds UTC.
         new_id: Gives 64 random bits for a batch.
+        closed: The calendar that lines are dated by; None if nothing is ever closed, for tests.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class Freezer:
         parked: Parked,
         clock: Callable[[], int],
         new_id: Callable[[], int] = lambda: secrets.randbits(64),
+        closed: ClosedMonths | None = None,
     ) -> None:
         self._journal: Final = journal
         self._settling: Final = settling
@@ -49,6 +54,10 @@ class Freezer:
         self._parked: Final = parked
         self._clock: Final = clock
         self._new_id: Final = new_id
+        self._closed: Final = closed
+        self.awaited: Final = Awaited()
+        """Spans that the pipeline cannot know to be in a block, by when they happened."""
+
         self._arrived: Final[deque[list[Pending]]] = deque()
         self._left: Final[dict[int, int]] = {}
         self._came = 0
@@ -61,6 +70,7 @@ class Freezer:
         """Take spans that are in the journal; from any thread, and it never waits."""
         if items:
             self._came += len(items)
+            self.awaited.add(items)
             self._arrived.append(items)
 
     def freeze(self, *, everything: bool = False) -> tuple[Sequence[Block], int]:
@@ -74,6 +84,11 @@ class Freezer:
         """
         self._went += self._in_hand
         self._in_hand = 0
+        self.awaited.went()
+        with self._closed.lock if self._closed else nullcontext():
+            return self._freeze(everything=everything)
+
+    def _freeze(self, *, everything: bool) -> tuple[Sequence[Block], int]:
         if self._unwritten is None:
             self._admit()
             now_ns = self._clock()
@@ -88,6 +103,7 @@ class Freezer:
         segment = self._journal.append([record])
         self._unwritten = None
         self._in_hand = len(taken)
+        self.awaited.leave(taken)
         self._release(taken)
         return record.blocks, segment
 
@@ -123,10 +139,13 @@ class Freezer:
     def _blocks(self, taken: Sequence[Pending], now_ns: int) -> tuple[Block, ...]:
         blocks = tuple(
             ledger.encode(group, batch_id=self._new_id(), recorded_ns=now_ns)
-            for group in ledger.split(self._lines(taken))
+            for group in ledger.split(self._dated(self._lines(taken), now_ns))
         )
         self._assessor.finish([block.batch_id for block in blocks])
         return blocks
+
+    def _dated(self, lines: Sequence[ledger.Line], now_ns: int) -> Sequence[ledger.Line]:
+        return self._closed.dated(lines, now_ns) if self._closed else lines
 
     def _lines(self, taken: Sequence[Pending]) -> Sequence[ledger.Line]:
         try:

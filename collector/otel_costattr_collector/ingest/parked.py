@@ -98,6 +98,13 @@ class Parked:
             if found is not None:
                 yield path.name.removesuffix(_RETRY), found[0]
 
+    def blocks(self) -> Iterator[tuple[str, Block]]:
+        """Yield name and content of every refused block."""
+        for path in sorted((*self._folder.glob(f"*{_PARKED}"), *self._folder.glob(f"*{_RETRY}"))):
+            found = next_record(memoryview(path.read_bytes()), 0)
+            if found is not None and isinstance(found[0], FrozenRecord):
+                yield from ((path.stem, block) for block in found[0].blocks)
+
     def remove(self, name: str) -> None:
         """Forget one that has been kept elsewhere since, unless it was parked again already."""
         self._path(name, _RETRY).unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,9 @@ from otel_costattr.errors import PermanentError
 from ..errors import Overloaded
 from ..journal import FrozenRecord, Journal, Record, SpansRecord
 from ..ledger import Block
+from ..ledger.blocks import months_between
 from ..metrics import Metrics
+from ..months import Month
 from ..telemetry import Trace, no_trace
 from .freezer import Freezer
 from .group_commit import GroupCommit
@@ -97,7 +99,9 @@ class Pipeline:
         )
         self._thread: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="freeze")
         self._frozen: Final[asyncio.Queue[tuple[Block, int]]] = asyncio.Queue(maxsize=1)
-        self._under_way: Final[set[int]] = set()
+        self._under_way: Final[dict[int, frozenset[int]]] = {}
+        """Batch to the months that it touches, such as 202611, UTC."""
+
         self._waits: Final[dict[int, asyncio.Future[bool]]] = {}
         self._stopping: Final = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -158,6 +162,23 @@ class Pipeline:
     def in_flight(self) -> frozenset[int]:
         """Return the batches that are being written, or wait for it; from any thread."""
         return frozenset(self._under_way.copy())
+
+    def on_their_way(self, month: Month) -> Iterator[str]:
+        """Say what of a month is acknowledged and not in the ledger; from any thread.
+
+        Args:
+            month: The month.
+        """
+        spans = self._freezer.awaited.between(month.start_ns, month.end_ns)
+        if spans:
+            yield f"{spans} spans of it are still settling"
+        months = set(months_between(month.start_ns, month.end_ns))
+        blocks = sum(not months.isdisjoint(touched) for touched in (*self._under_way.values(),))
+        if blocks:
+            yield f"{blocks} blocks are being written"
+        for name, block in self._parked.blocks():
+            if not months.isdisjoint(block.partitions):
+                yield f"{name} is parked: see `costattr parked`"
 
     # --- to the journal, on its thread ------------------------------------------------------
 
@@ -226,7 +247,7 @@ class Pipeline:
             block: What to insert.
             segment: Of the journal, where it stands.
         """
-        self._under_way.add(block.batch_id)
+        self._under_way[block.batch_id] = frozenset(block.partitions)
         await self._frozen.put((block, segment))
 
     async def book(self, blocks: Sequence[Block]) -> None:
@@ -255,7 +276,7 @@ class Pipeline:
         while True:
             block, segment = await self._frozen.get()
             inserted = await self._inserter.insert(block, segment)
-            self._under_way.discard(block.batch_id)
+            self._under_way.pop(block.batch_id, None)
             self._freezer.inserted(block.batch_id)
             wait = self._waits.pop(block.batch_id, None)
             if wait is not None and not wait.done():

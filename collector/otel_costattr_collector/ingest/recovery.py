@@ -23,6 +23,7 @@ from otel_costattr.model import (
 from ..journal import DoneRecord, Journal
 from ..ledger import Block
 from ..ledger.columns import unit_column
+from ..ledger.dates import HAPPENED_NS
 from ..patience import patiently
 from ..store import Store
 from .memory import Memory
@@ -143,7 +144,7 @@ def load_seen(store: Store, seen: Seen, *, hours: int = 24, limit: int) -> int:
 
 
 _COUNTED: Final = """
-    SELECT trace_id, span_id, parent_span_id, scope_name, toUnixTimestamp64Nano(event_ns),
+    SELECT trace_id, span_id, parent_span_id, scope_name, {happened},
         ifNull(duration_ns, 0), status, usage_calls, request_model, response_model, response_id,
         if(owner_source['tenant'] = 'key', tenant, ''), {units}
     FROM ledger
@@ -164,7 +165,9 @@ def load_calls(store: Store, memory: Memory, *, hours: int = 24, limit: int = 20
         limit: How many at most, the latest ones; each costs some time at the start.
     """
     units = (*INPUT_TOKEN_UNITS, *OUTPUT_TOKEN_UNITS)
-    sql = _COUNTED.format(units=", ".join(map(unit_column, units)))
+    sql = _COUNTED.format(
+        units=", ".join(map(unit_column, units)), happened=HAPPENED_NS.format(table="ledger")
+    )
     rows = store.query(sql, {"hours": hours, "limit": limit}).rows
     for row in reversed(rows):
         memory.remember([_counted(row[:11], dict(zip(units, row[12:], strict=True)))], row[11])

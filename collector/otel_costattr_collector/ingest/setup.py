@@ -18,6 +18,7 @@ from otel_costattr.usage import read
 
 from ..amendments.amender import Amender
 from ..amendments.heads import heads_of_spans
+from ..closing.calendar import ClosedMonths
 from ..costs.lines import CostLines
 from ..journal import Journal
 from ..metrics import Metrics
@@ -79,6 +80,7 @@ def open_ingest(
     rules: OwnerRules,
     cost_lines: CostLines | None = None,
     amending: Lock | None = None,
+    closed: ClosedMonths | None = None,
     trace: Trace = no_trace,
 ) -> Ingest:
     """Finish what the last run had frozen, bring the tables up to date, and return the path.
@@ -91,6 +93,7 @@ def open_ingest(
         rules: How owners are found.
         cost_lines: Prices costs that are no call; None leaves them out.
         amending: Held by whoever amends lines.
+        closed: The calendar that lines are dated by; None if nothing is ever closed.
         trace: Makes spans around what is done.
 
     Raises:
@@ -140,6 +143,7 @@ def open_ingest(
         cost_lines=cost_lines,
         amender=Amender(partial(heads_of_spans, store), lock=amending),
         fold=open_fold(settings, store, metrics),
+        closed=closed,
         trace=trace,
     )
     return Ingest(pipeline=pipeline, journal=journal, marker=marker, events=events, costs=costs)
@@ -210,6 +214,7 @@ def build_pipeline(
     cost_lines: CostLines | None = None,
     amender: Amender | None = None,
     fold: Fold | None = None,
+    closed: ClosedMonths | None = None,
     trace: Trace = no_trace,
 ) -> Pipeline:
     """Put the path together over a journal, with what it still holds on its way.
@@ -227,6 +232,7 @@ def build_pipeline(
         cost_lines: Prices costs that are no call; None leaves them out.
         amender: Amends what late spans are about; None leaves that, for tests.
         fold: Bounds the values of dimensions; None for no bound.
+        closed: The calendar that lines are dated by; None if nothing is ever closed.
         trace: Makes spans around what is done.
     """
     freezer = Freezer(
@@ -247,6 +253,7 @@ def build_pipeline(
         ),
         parked=parked,
         clock=time.time_ns,
+        closed=closed,
     )
     for items in pending_again(journal, seen):
         freezer.arrive(items)

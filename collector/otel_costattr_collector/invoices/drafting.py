@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from otel_costattr.errors import BadInput
 from otel_costattr_collector import queries, spend
 from otel_costattr_collector.analytics import quality
 from otel_costattr_collector.analytics.asking import dimensions_of, filters_of
+from otel_costattr_collector.months import Month
 from otel_costattr_collector.plain import decimal_text
 from otel_costattr_collector.spend import Question
 from otel_costattr_collector.store import Store
@@ -28,42 +28,6 @@ _USED: Final = (
     " HAVING calls != 0 OR cost IS NOT NULL OR unpriced != 0 ORDER BY {keys} LIMIT 100000"
 )
 USAGE: Final = ("feature", "model")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Month:
-    """A calendar month of the reporting time zone.
-
-    Attributes:
-        name: Such as `2026-10`.
-        first: First day.
-        last: Last day.
-        zone: IANA name of the zone.
-    """
-
-    name: str
-    first: date
-    last: date
-    zone: str
-
-    @property
-    def end_ns(self) -> int:
-        """When it is over, nanoseconds UTC."""
-        return spend.edge(self.last.isoformat(), self.zone, end=True).ns
-
-
-def month_of(word: str, zone: str) -> Month:
-    """Read a month.
-
-    Raises:
-        BadInput: It is none.
-    """
-    try:
-        first = date.fromisoformat(f"{word}-01")
-    except ValueError as error:
-        raise BadInput(f"{word!r} is no month: use one such as 2026-10") from error
-    last = (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-    return Month(name=word, first=first, last=last, zone=zone)
 
 
 def draft(

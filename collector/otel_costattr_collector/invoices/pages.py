@@ -11,6 +11,7 @@ from typing import Any, Final
 
 LINES: Final = ("name", "detail", "quantity", "unit", "formula", "exact_usd", "amount_usd")
 USAGE: Final = ("feature", "model", "calls", "input_tokens", "output_tokens", "cost")
+CLOSED: Final = "The month is closed: what is learned of it later is in a later invoice."
 _HEAD: Final = ("statement", "revision", "state", "customer", "period", "currency")
 
 _PAGE: Final = Template("""<!doctype html>
@@ -25,7 +26,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 <h1>Invoice draft for $customer</h1>
 <p>$issuer</p>
 <p>$period ($first_day to $last_day, $time_zone), plan $plan,
-<span class="state $state">$state</span></p>
+<span class="state $state">$state</span>$closed</p>
 $reasons
 <table><tr><th>Item</th><th>How</th><th class="number">USD</th></tr>$lines
 <tr><th colspan="2">Total</th><th class="number">$total_usd</th></tr></table>
@@ -60,6 +61,7 @@ def as_html(statement: Mapping[str, Any]) -> str:
     """Write a statement as one page."""
     content = statement["content"]
     words = {name: escape(str(value)) for name, value in {**statement, **content}.items()}
+    words["closed"] = f" {CLOSED}" if statement.get("closed") else ""
     words["reasons"] = "".join(f"<p>{escape(reason)}</p>" for reason in content["reasons"])
     words["lines"] = "".join(
         _row(

@@ -13,6 +13,7 @@ from otel_costattr.pricing import PriceBook
 from otel_costattr.pricing.matching import Asked, match
 from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.ledger import Cost, CostLine, Line, line_of_cost
+from otel_costattr_collector.ledger.dates import HAPPENED_NS
 from otel_costattr_collector.plain import decimal_text
 from otel_costattr_collector.store import Store
 
@@ -22,23 +23,28 @@ from .comparing import Cause, Comparison, Hour, Key, compare
 PREFIX: Final = "reconcile:"
 _NS: Final = 10**9
 _ZERO: Final = Decimal(0)
+_HAPPENED: Final = HAPPENED_NS.format(table="spent")
 _LEDGER: Final = (
-    "SELECT toStartOfHour(toDateTime(spent.event_ns, 'UTC')) AS hour, spent.model AS model,"
+    f"SELECT toStartOfHour(toDateTime(intDiv({_HAPPENED}, 1000000000), 'UTC')) AS hour,"  # noqa: S608 - text of ours
+    " spent.model AS model,"
     " spent.project AS project, spent.service_tier AS tier, sum(spent.amount_usd) AS usd,"
     " sum(spent.list_usd) AS list, sum(spent.input_total_tokens + spent.output_total_tokens) AS tokens,"
     " sumIf(spent.lines, spent.status = 'unpriced') AS unpriced, sum(spent.most_usd) AS most"
     " FROM ledger AS spent WHERE spent.provider = {provider:String}"
     " AND spent.entry != 'allocation' AND spent.status != 'duplicate_of'"
-    " AND spent.run_id != {run:String}"
+    " AND NOT (spent.entry = 'true_up' AND startsWith(spent.run_id, {prefix:String}))"
     " AND spent.event_ns >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')"
-    " AND spent.event_ns < fromUnixTimestamp64Nano({until:Int64}, 'UTC')"
+    " AND (spent.event_ns < fromUnixTimestamp64Nano({until:Int64}, 'UTC')"
+    " OR spent.provenance['event_ns'] != '')"
+    f" AND {_HAPPENED} >= {{since:Int64}} AND {_HAPPENED} < {{until:Int64}}"
     " GROUP BY hour, model, project, tier"
     " HAVING usd IS NOT NULL OR unpriced != 0 ORDER BY hour, model, project, tier"
 )
 _POSTED: Final = (
-    "SELECT toDate(spent.event_ns, 'UTC') AS day, spent.model, spent.project, spent.cost_type,"
-    " sum(spent.amount_usd) FROM ledger AS spent"
-    " WHERE spent.run_id = {run:String} AND spent.entry = 'true_up'"
+    f"SELECT toDate(toDateTime(intDiv({_HAPPENED}, 1000000000), 'UTC'), 'UTC') AS day,"  # noqa: S608 - text of ours
+    " spent.model, spent.project, spent.cost_type, sum(spent.amount_usd), count()"
+    " FROM ledger AS spent WHERE spent.provider = {provider:String}"
+    " AND startsWith(spent.run_id, {prefix:String}) AND spent.entry = 'true_up'"
     " GROUP BY day, spent.model, spent.project, spent.cost_type"
 )
 
@@ -78,7 +84,7 @@ class Reconciler:
         self._book: Final = book
 
     def compare(self, order: Order) -> Comparison:
-        """Compare, and book nothing. True-ups of this bill do not count.
+        """Compare with when things happened, and book nothing; true-ups of bills do not count.
 
         Raises:
             BadInput: There is no such bill.
@@ -89,8 +95,9 @@ class Reconciler:
     def post(self, order: Order) -> tuple[Comparison, int]:
         """Compare, and book the gap of each cell by cause; the same again books nothing.
 
-        What was booked for this bill and cell before is taken off, so a call that arrives later
-        changes the true-up by what it changed the gap.
+        What was booked for a cell before, for this bill or another one of the provider, is taken
+        off: a call that arrives later changes the true-up by what it changed the gap, and a
+        revised bill by what was revised.
 
         Returns:
             The comparison, and how many lines were booked.
@@ -134,7 +141,7 @@ class Reconciler:
     def _hours(self, order: Order, provider: str) -> Iterator[Hour]:
         parameters = {
             "provider": provider,
-            "run": f"{PREFIX}{order.bill}",
+            "prefix": PREFIX,
             "since": _start_ns(order.first) - 86_400 * _NS,
             "until": _start_ns(order.last) + 2 * 86_400 * _NS,
         }
@@ -154,9 +161,10 @@ class Reconciler:
 
     def _true_ups(self, order: Order, provider: str, comparison: Comparison) -> Iterator[Line]:
         run = f"{PREFIX}{order.bill}"
+        asked = {"provider": provider, "prefix": PREFIX}
         posted = {
-            (Key(day, model, project), cause): usd
-            for day, model, project, cause, usd in self._store.query(_POSTED, {"run": run}).rows
+            (Key(day, model, project), cause): (usd, times)
+            for day, model, project, cause, usd, times in self._store.query(_POSTED, asked).rows
             if order.first <= day <= order.last
         }
         wanted = {
@@ -166,8 +174,8 @@ class Reconciler:
         }
         cells = {cell.key: cell for cell in comparison.cells}
         for key, cause in sorted({*wanted, *posted}):
-            before = posted.get((key, cause), _ZERO)
-            change = wanted.get((key, cause), _ZERO) - before
+            before = posted.get((key, cause), (_ZERO, 0))
+            change = wanted.get((key, cause), _ZERO) - before[0]
             if change:
                 cell = cells.get(key)
                 words = f"bill {order.bill}: {cause} on {key.day}"
@@ -178,11 +186,18 @@ class Reconciler:
 
 
 def _true_up(
-    run: str, provider: str, cell: tuple[Key, Cause], change: Decimal, before: Decimal, words: str
+    run: str,
+    provider: str,
+    cell: tuple[Key, Cause],
+    change: Decimal,
+    before: tuple[Decimal, int],
+    words: str,
 ) -> Line:
     """Lay out one true-up; what was booked before is part of its identity."""
     key, cause = cell
-    identity = (run, key.day.isoformat(), key.model, key.project, cause, decimal_text(before))
+    usd, times = before
+    where = (run, key.day.isoformat(), key.model, key.project, cause)
+    identity = (*where, decimal_text(usd), *((str(times),) if times > 1 else ()))
     return line_of_cost(
         CostLine(
             entry="true_up",

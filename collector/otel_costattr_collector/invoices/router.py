@@ -13,19 +13,20 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from otel_costattr.errors import BadInput
-from otel_costattr.pricing import shipped_book
+from otel_costattr.pricing import PriceBook, shipped_book
 from otel_costattr_collector.access.errors import Forbidden
 from otel_costattr_collector.access.gate import ANONYMOUS, Action, Gate, Principal
 from otel_costattr_collector.analytics.router import FAILURES
 from otel_costattr_collector.answers import failure
 from otel_costattr_collector.bookings import Bookings
+from otel_costattr_collector.months import month_of
 from otel_costattr_collector.outcomes import Taken
 from otel_costattr_collector.plain import decimal_text
 from otel_costattr_collector.store import Store
 
 from .bills import Bill, BillBook
 from .comparing import Comparison
-from .drafting import draft, month_of
+from .drafting import draft
 from .plans import read_plans
 from .reconciling import Order, Reconciler
 from .statements import StatementBook
@@ -61,6 +62,9 @@ class Issued(BaseModel):
     supersedes: str
     state: str
     new: bool = Field(description="Whether it was issued now.")
+    closed: bool = Field(
+        description="Whether the month is closed: then what is learned later is in a later one."
+    )
     content: dict[str, Any]
 
 
@@ -128,17 +132,20 @@ class Reconciled(BaseModel):
     lines: int = Field(description="True-ups that were booked.")
 
 
-def invoices_router(store: Store, bookings: Bookings, gate: Gate | None) -> APIRouter:
+def invoices_router(
+    store: Store, bookings: Bookings, gate: Gate | None, *, book: PriceBook | None = None
+) -> APIRouter:
     """Make the routes: bills need the role ingest, the rest admin.
 
     Args:
         store: Where ledger, statements and bills are.
         bookings: Books runs of lines.
         gate: Knows who may; None lets everybody, for tests.
+        book: Knows how models are spelled; None for the shipped one.
     """
     router = APIRouter(tags=["invoices"])
-    _add_statements(router, store, Depends(_with_role(gate, "admin")))
-    _add_bills(router, store, bookings, gate)
+    _add_statements(router, store, bookings, Depends(_with_role(gate, "admin")))
+    _add_bills(router, Reconciler(store, bookings, book or shipped_book()), store, gate)
     return router
 
 
@@ -153,8 +160,11 @@ def _with_role(gate: Gate | None, action: Action) -> Callable[[Request], Princip
     return principal_of
 
 
-def _add_statements(router: APIRouter, store: Store, admin: Any) -> None:
+def _add_statements(router: APIRouter, store: Store, bookings: Bookings, admin: Any) -> None:
     book = StatementBook(store)
+
+    def closed(month: str) -> bool:
+        return month in bookings.closed.names()
 
     @router.post("/v1/statements", responses=FAILURES, dependencies=[admin])
     def issue(wanted: Billing) -> Issued:
@@ -171,10 +181,11 @@ def _add_statements(router: APIRouter, store: Store, admin: Any) -> None:
                 sequence=0,
                 revision=0,
                 new=False,
+                closed=closed(month.name),
                 content=found,
             )
         statement, new = book.issue(found)
-        return Issued(**statement.words(), new=new)
+        return Issued(**statement.words(), new=new, closed=closed(month.name))
 
     @router.get("/v1/statements", responses=FAILURES, dependencies=[admin])
     def statements() -> Statements:
@@ -197,10 +208,11 @@ def _add_statements(router: APIRouter, store: Store, admin: Any) -> None:
     @router.get("/v1/statements/{digest}", responses=FAILURES, dependencies=[admin])
     def statement(digest: str) -> Issued:
         """Return one statement."""
-        return Issued(**book.read(digest).words(), new=False)
+        words = book.read(digest).words()
+        return Issued(**words, new=False, closed=closed(words["period"]))
 
 
-def _add_bills(router: APIRouter, store: Store, bookings: Bookings, gate: Gate | None) -> None:
+def _add_bills(router: APIRouter, reconciler: Reconciler, store: Store, gate: Gate | None) -> None:
     bills = BillBook(store)
     sender, admin = Depends(_with_role(gate, "ingest")), Depends(_with_role(gate, "admin"))
 
@@ -223,7 +235,6 @@ def _add_bills(router: APIRouter, store: Store, bookings: Bookings, gate: Gate |
             models=wanted.models,
             projects=wanted.projects,
         )
-        reconciler = Reconciler(store, bookings, shipped_book())
         if wanted.post:
             comparison, lines = reconciler.post(order)
         else:

@@ -101,6 +101,17 @@ def month_of(line: Line) -> int:
     return _month_of_day(event_ns // _DAY_NS)
 
 
+def months_between(first_ns: int, last_ns: int) -> Iterator[int]:
+    """Name the partitions that a period touches.
+
+    Args:
+        first_ns: Its start, nanoseconds UTC.
+        last_ns: Its end, exclusive.
+    """
+    days = range(first_ns // _DAY_NS, (last_ns - 1) // _DAY_NS + 1)
+    yield from sorted({_month_of_day(day) for day in days})
+
+
 @lru_cache(maxsize=4096)
 def _month_of_day(day: int) -> int:
     date = datetime.fromtimestamp(day * 86_400, tz=UTC)
