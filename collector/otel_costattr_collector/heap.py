@@ -6,11 +6,12 @@ import gc
 import sys
 from typing import Final
 
-THRESHOLDS: Final = (50_000, 20, 100)
+THRESHOLDS: Final = (500_000, 10, 50)
 """New containers before the young ones are searched for cycles, and how often for older ones.
 
 By default every 700 are, which finds nothing in records that have no cycles and takes a third of
-the time that assessing them does.
+the time that assessing them does. This many are more than the spans of a settle window hold, most
+of which are gone before anybody searches them.
 """
 
 TURN_S: Final = 0.001
