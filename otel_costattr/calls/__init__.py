@@ -13,6 +13,7 @@ call that counted for as long as late copies may come (24 hours):
 from __future__ import annotations
 
 from otel_costattr.calls.candidates import Links, links_of
+from otel_costattr.calls.known import Known, KnownCalls
 from otel_costattr.calls.memory import keys_of, remember
 from otel_costattr.calls.preview import PreviewRecogniser
 from otel_costattr.calls.records import Counted, Verdict
@@ -20,6 +21,8 @@ from otel_costattr.calls.verdicts import recognise
 
 __all__ = [
     "Counted",
+    "Known",
+    "KnownCalls",
     "Links",
     "PreviewRecogniser",
     "Verdict",

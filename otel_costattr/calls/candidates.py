@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 from otel_costattr.model import (
     EVENT_KEY,
@@ -18,10 +18,21 @@ from otel_costattr.model import (
     Usage,
 )
 
-Links = Mapping[str, str]
-"""Span to its parent, both as `trace_id:span_id`; spans that are no call included."""
 
-NO_LINKS: Final[Links] = MappingProxyType({})
+class Links(Protocol):
+    """Span to its parent, both as `trace_id:span_id`; any `Mapping[str, str]` is one.
+
+    Spans that are no call are included.
+    """
+
+    def get(self, ref: str, /) -> str | None:
+        """Return the parent of a span, or None."""
+        ...
+
+    def __contains__(self, ref: object, /) -> bool: ...
+
+
+NO_LINKS: Final[Mapping[str, str]] = MappingProxyType({})
 
 MAX_DEPTH: Final = 64
 """How far up ancestors are followed; deeper traces are cut, cycles end."""
@@ -57,7 +68,7 @@ def family(model: str) -> str:
     return found[0] if found else ""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Candidate:
     """A (span, call) pair with what the rules compare; compared by identity.
 
@@ -71,7 +82,6 @@ class Candidate:
         models: Keys of the models it names.
         totals: Input and output tokens; None without usage.
         tail: Whether it is the record of a stream's end, which repeats another span's call.
-        rank: Its place in a total order, so that the order of arrival does not matter.
         response_id: The response's id where it can identify a call, else `''`.
         above: The spans above it, nearest first: the parent it names, then what is known.
     """
@@ -85,9 +95,14 @@ class Candidate:
     models: frozenset[str]
     totals: tuple[int, int] | None
     tail: bool
-    rank: tuple[object, ...]
     response_id: str
     above: Sequence[str]
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """Its place in a total order, so that the order of arrival does not matter."""
+        span = self.span
+        return (span.start_ns, span.trace_id, span.span_id, span.signal, span.name, self.key)
 
 
 STREAM_EMITTERS: Final = frozenset({"logfire"})
@@ -122,18 +137,17 @@ def candidate(span: Span, call: ModelCall, links: Links = NO_LINKS) -> Candidate
     elif span.signal == "log":
         begin -= _duration_ns(span)
     return Candidate(
-        span=span,
-        call=call,
-        ref=ref,
-        key=key,
-        begin_ns=begin,
-        end_ns=end,
-        models=model_keys(call.response_model, call.request_model),
-        totals=totals,
-        tail=tail,
-        rank=(span.start_ns, span.trace_id, span.span_id, span.signal, span.name, key),
-        response_id=identity,
-        above=_above(span, ref, links),
+        span,
+        call,
+        ref,
+        key,
+        begin,
+        end,
+        model_keys(call.response_model, call.request_model),
+        totals,
+        tail,
+        identity,
+        _above(span, ref, links),
     )
 
 
@@ -173,7 +187,9 @@ def compatible(one: frozenset[str], other: frozenset[str]) -> bool:
 
 def _above(span: Span, ref: str, links: Links) -> Sequence[str]:
     parent = f"{span.trace_id}:{span.parent_span_id}" if span.parent_span_id else ""
-    first = links.get(ref, parent)
+    first = links.get(ref)
+    if first is None:
+        first = parent
     if first == parent and first not in links:
         # Most calls stand right below a span that is no call, or below nothing.
         return (parent,) if parent else ()

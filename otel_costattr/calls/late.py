@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from otel_costattr.calls.candidates import Candidate
+from otel_costattr.calls.known import Known
 from otel_costattr.calls.memory import (
+    finds_by_time,
     response_key,
     same_stream,
     same_time,
@@ -28,7 +30,7 @@ class Late:
 
     __slots__ = ("_known", "item", "over", "under")
 
-    def __init__(self, item: Candidate, known: Mapping[str, Counted]) -> None:
+    def __init__(self, item: Candidate, known: Known) -> None:
         self.item = item
         self._known = known
         self.over: Counted | None = None
@@ -87,7 +89,8 @@ class Late:
 
     def same_time(self) -> Counted | None:
         """Find a call of other scopes at the same time with the same counts."""
-        for key in time_keys(self.item):
+        keys = time_keys(self.item) if finds_by_time(self._known) else ()
+        for key in keys:
             hit = self._known.get(key)
             if hit is not None and same_time(self.item, hit):
                 return hit
@@ -114,7 +117,7 @@ def earlier_call(members: Sequence[Late]) -> tuple[Counted | None, str]:
     return None, ""
 
 
-def _nearest(refs: Sequence[str], known: Mapping[str, Counted]) -> Counted | None:
+def _nearest(refs: Sequence[str], known: Known) -> Counted | None:
     for ref in refs:
         hit = known.get(f"s:{ref}")
         if hit is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, cast
 
@@ -14,13 +14,11 @@ from otel_costattr.calls.candidates import (
     compatible,
     family,
 )
+from otel_costattr.calls.known import BUCKET_NS, NOTHING_KNOWN, Known, KnownCalls
 from otel_costattr.calls.merge import detail
 from otel_costattr.calls.records import Counted, Half, QuickCounted, Verdict
 from otel_costattr.calls.rules import SLACK_NS, alike
 from otel_costattr.model import ModelCall, Span
-
-BUCKET_NS: Final = 2_000_000_000
-"""Calls are remembered by begin and end in steps of two seconds; a look-up tries the neighbours."""
 
 STREAM_NS: Final = SLACK_NS
 """The step in which the begin and the end of a stream are remembered."""
@@ -49,7 +47,7 @@ def remember(
     verdicts: Iterable[Verdict],
     *,
     links: Links,
-    known: Mapping[str, Counted],
+    known: Known,
 ) -> dict[str, Counted]:
     """Answer what to add to `known` once a window's verdicts are booked.
 
@@ -58,8 +56,11 @@ def remember(
         links: Who is whose parent.
         known: What was remembered before.
     """
+    stated = verdicts if isinstance(verdicts, list | tuple) else list(verdicts)
+    if len(stated) == 1 and (quick := _lone(stated[0], known)):
+        return quick
     added: dict[str, Counted] = {}
-    for verdict in sorted(verdicts, key=lambda one: one.kind != "counts"):
+    for verdict in sorted(stated, key=lambda one: one.kind != "counts"):
         if verdict.kind != "sum":
             item = verdict.seen
             if item is None or item.call is not verdict.call:
@@ -68,12 +69,20 @@ def remember(
     return added
 
 
-def _add(
-    verdict: Verdict, item: Candidate, added: dict[str, Counted], known: Mapping[str, Counted]
-) -> None:
+def _lone(verdict: Verdict, known: Known) -> dict[str, Counted] | None:
+    """Answer what to add for a call that counts and came alone, as most do; None for another."""
+    item = verdict.seen
+    if item is None or item.call is not verdict.call or verdict.kind != "counts":
+        return None
+    if verdict.rule == "stream_end" or item.tail or _may_be_stream(item):
+        return None
+    return dict.fromkeys(_keys(item, item.above, known), _counted(item, verdict.scopes))
+
+
+def _add(verdict: Verdict, item: Candidate, added: dict[str, Counted], known: Known) -> None:
     entry = _entry(verdict, item, added, known)
     anew = verdict.kind == "counts" or verdict.amends
-    for key in _keys(item, item.above):
+    for key in _keys(item, item.above, known):
         if anew or key not in known:
             added.setdefault(key, entry)
     if item.tail or _may_be_stream(item):
@@ -86,9 +95,7 @@ def _add(
                 added[key] = replace(half, stream="")
 
 
-def _entry(
-    verdict: Verdict, item: Candidate, added: dict[str, Counted], known: Mapping[str, Counted]
-) -> Counted:
+def _entry(verdict: Verdict, item: Candidate, added: dict[str, Counted], known: Known) -> Counted:
     """Answer what is remembered of a verdict's call, renewed where the verdict knows it better."""
     own = _counted(item, verdict.scopes)
     if verdict.kind == "counts":
@@ -128,21 +135,26 @@ def keys_of(span: Span, call: ModelCall, *, ancestors: Iterable[str] = ()) -> tu
     """
     item = candidate(span, call)
     refs = dict.fromkeys((*item.above, *ancestors))
-    return (*_keys(item, tuple(refs)), *_ends(item))
+    return (*_keys(item, tuple(refs), NOTHING_KNOWN), *_ends(item))
 
 
-def _keys(item: Candidate, refs: Sequence[str]) -> list[str]:
-    """List the keys under which every copy finds a call."""
+def _keys(item: Candidate, refs: Sequence[str], known: Known) -> list[str]:
+    """List the keys under which every copy finds a call, of time only where `known` has such."""
     keys = [f"s:{item.key}"]
     response = response_key(item)
     if response:
         keys.append(response)
-    if item.totals is not None:
+    if item.totals is not None and finds_by_time(known):
         sent = item.totals[0]
         keys.append(f"t:{sent}:b{item.begin_ns // BUCKET_NS}")
         keys.append(f"t:{sent}:e{item.end_ns // BUCKET_NS}")
     keys += [f"a:{ref}" for ref in refs[:_MAX_ANCESTORS]]
     return keys
+
+
+def finds_by_time(known: Known) -> bool:
+    """Tell whether calls are found by their time; needless while one scope tells of all."""
+    return not isinstance(known, KnownCalls) or known.timed
 
 
 def _ends(item: Candidate) -> Iterable[str]:

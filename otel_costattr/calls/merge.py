@@ -29,10 +29,15 @@ def detail(call: ModelCall) -> int:
     if call.usage is None:
         return 0
     score = 1
-    for group, weight in _WEIGHTS:
-        if not group.isdisjoint(call.usage.counts):
-            score += weight
+    counts = call.usage.counts
+    if not _WEIGHED.isdisjoint(counts):
+        for group, weight in _WEIGHTS:
+            if not group.isdisjoint(counts):
+                score += weight
     return score
+
+
+_WEIGHED: Final = frozenset().union(*(group for group, _ in _WEIGHTS))
 
 
 def best(members: Sequence[Candidate], depth: dict[Candidate, int]) -> Candidate:

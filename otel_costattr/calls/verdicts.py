@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from types import MappingProxyType
-from typing import Final, cast
+from typing import cast
 
 from otel_costattr.calls import rules
 from otel_costattr.calls.ancestry import depths, join_families
 from otel_costattr.calls.candidates import Candidate, Links, candidate, links_of
 from otel_costattr.calls.groups import Groups
+from otel_costattr.calls.known import NOTHING_KNOWN, Known
 from otel_costattr.calls.late import Late, earlier_call
 from otel_costattr.calls.merge import best, detail, merged
 from otel_costattr.calls.records import Counted, QuickVerdict, Verdict
 from otel_costattr.calls.sums import Sum, settle
 from otel_costattr.model import ModelCall, Span
 
-NOTHING_KNOWN: Final[Mapping[str, Counted]] = MappingProxyType({})
-
 
 def recognise(
     pairs: Iterable[tuple[Span, ModelCall]],
     *,
     links: Links | None = None,
-    known: Mapping[str, Counted] = NOTHING_KNOWN,
+    known: Known = NOTHING_KNOWN,
 ) -> tuple[Verdict, ...]:
     """Decide which spans are the same model call; the same for every order of the pairs.
 
@@ -48,7 +46,7 @@ def recognise(
     return tuple(decided[item] for item in items)
 
 
-def _verdict_alone(item: Candidate, known: Mapping[str, Counted]) -> Verdict:
+def _verdict_alone(item: Candidate, known: Known) -> Verdict:
     if known:
         late = Late(item, known)
         earlier, rule = earlier_call((late,))
@@ -124,9 +122,7 @@ def _verdicts(
 class _Decision:
     """One run of recognition over a sorted set of candidates."""
 
-    def __init__(
-        self, items: Sequence[Candidate], links: Links, known: Mapping[str, Counted]
-    ) -> None:
+    def __init__(self, items: Sequence[Candidate], links: Links, known: Known) -> None:
         self._links = links
         self._known = known
         self._depth = depths(items, links)

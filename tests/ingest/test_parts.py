@@ -14,7 +14,7 @@ from otel_costattr_collector.ingest.settling import Pending, Settling, pending_o
 from otel_costattr_collector.journal import SpansRecord
 
 from otel_costattr.calls import links_of, recognise
-from otel_costattr.model import Span
+from otel_costattr.model import ModelCall, Span
 from otel_costattr.testing import START_NS, chat_span
 from otel_costattr.usage import read
 
@@ -268,5 +268,52 @@ def test_memory_forgets_the_oldest_calls_first() -> None:
         True,
         True,
     ]
-    assert len(set(known)) == len({key for key in known if known[key].ref})
-    assert not set(memory.known("globex"))
+    # The span, its response where it has one, and its parent: three names a call at most.
+    assert len(known) <= 2 * 3
+    assert not len(memory.known("globex"))
+
+
+def test_memory_knows_the_parents_it_was_told_of() -> None:
+    """Whose parent is whose comes back as it was said, for spans alone."""
+    memory = Memory(max_calls=2, max_links=2)
+    child, other = f"{1:032x}:{2:016x}", f"{1:032x}:{3:016x}"
+
+    memory.link(
+        [
+            chat_span(trace_id=f"{1:032x}", span_id=f"{2:016x}", parent_span_id="00f067aa0ba902b7"),
+            chat_span(trace_id=f"{1:032x}", span_id=f"{3:016x}"),
+        ]
+    )
+
+    assert memory.links.get(child) == f"{1:032x}:00f067aa0ba902b7"
+    assert child in memory.links
+    assert memory.links.get(other) is None
+    assert other not in memory.links
+
+
+def test_a_second_library_is_compared_with_what_the_first_one_told_before() -> None:
+    """A call of one library alone is found by its time once another one tells of it."""
+    memory = Memory(max_calls=10, max_links=10)
+    first, late = (
+        chat_span({"gen_ai.response.id": ""}, number=number, scope_name=scope)
+        for number, scope in ((1, "opentelemetry.instrumentation.openai_v2"), (2, "framework"))
+    )
+    memory.remember(recognise([(first, _read(first))]), "acme")
+
+    known = memory.known("acme", [late])
+    (verdict,) = recognise([(late, _read(late))], known=known)
+
+    assert (verdict.kind, verdict.duplicate_of, verdict.rule) == ("duplicate", first.ref, "time")
+    memory.remember([verdict], "acme")
+    for number in range(3, 14):
+        span = chat_span({"gen_ai.usage.input_tokens": number}, number=number)
+        memory.remember(recognise([(span, _read(span))]), "acme")
+    assert f"s:{first.ref}" not in memory.known("acme")
+    (again,) = recognise([(late, _read(late))], known=memory.known("acme", [late]))
+    assert again.kind == "counts"
+
+
+def _read(span: Span) -> ModelCall:
+    call = read(span)
+    assert call is not None
+    return call

@@ -9,15 +9,13 @@ a late child shows that it is inside a wrapper's sum.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from typing_extensions import override
-
 from otel_costattr.assess import conclude
 from otel_costattr.attribution import OwnerRules
-from otel_costattr.calls import Counted, Links, Verdict, recognise
+from otel_costattr.calls import Counted, Known, Links, Verdict, recognise
 from otel_costattr.calls.candidates import candidate
 from otel_costattr.model import Assessment, ModelCall, Span
 from otel_costattr.pricing import PriceBook
@@ -49,7 +47,7 @@ class Decision:
     again: list[tuple[Told, Told]] = field(default_factory=list)
 
 
-class Hidden(Mapping[str, Counted]):
+class Hidden:
     """What is remembered of calls, without that of spans which are here whole.
 
     Args:
@@ -59,26 +57,18 @@ class Hidden(Mapping[str, Counted]):
 
     __slots__ = ("_known", "_refs")
 
-    def __init__(self, known: Mapping[str, Counted], refs: Collection[str]) -> None:
+    def __init__(self, known: Known, refs: Collection[str]) -> None:
         self._known = known
         self._refs = frozenset(refs)
 
-    @override
-    def __getitem__(self, key: str) -> Counted:
-        found = self._known[key]
-        if found.ref in self._refs:
-            raise KeyError(key)
-        return found
+    def get(self, key: str, /) -> Counted | None:
+        """Return what is remembered under a key, unless its span is here whole."""
+        found = self._known.get(key)
+        return None if found is None or found.ref in self._refs else found
 
-    @override
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.get(key) is not None
 
-    @override
-    def __iter__(self) -> Iterator[str]:
-        return (key for key in self._known if key in self)
-
-    @override
     def __len__(self) -> int:
         return len(self._known)
 
@@ -90,7 +80,7 @@ def decide(
     because: Span,
     key_tenant: str,
     links: Links,
-    known: Mapping[str, Counted],
+    known: Known,
     book: PriceBook,
     rules: OwnerRules,
 ) -> Decision:

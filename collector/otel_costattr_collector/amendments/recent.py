@@ -10,7 +10,7 @@ from typing import Final
 
 from otel_costattr.calls import Verdict
 from otel_costattr.calls.candidates import model_key
-from otel_costattr.calls.memory import BUCKET_NS
+from otel_costattr.calls.known import BUCKET_NS
 from otel_costattr.model import NOBODY, Assessment, ModelCall, Owner, Span
 
 from ..ledger.lines import arrived_of, call_key_of
@@ -71,7 +71,7 @@ class Recent:
     def __init__(self, most: int) -> None:
         self._most: Final = most
         self._order: Final[deque[Told]] = deque()
-        self._by_name: Final[dict[Hashable, deque[Told]]] = {}
+        self._by_name: Final[dict[Hashable, list[Told]]] = {}
         self._scopes: Final[dict[str, set[str]]] = {}
         self._timed = False
 
@@ -136,7 +136,7 @@ class Recent:
 
     def _index(self, one: Told, names: Iterable[Hashable]) -> None:
         for name in names:
-            self._by_name.setdefault(name, deque()).append(one)
+            self._by_name.setdefault(name, []).append(one)
 
     def _forget(self, one: Told) -> None:
         names = list(_ties(one.key_tenant, one.span, one.call))
@@ -145,8 +145,9 @@ class Recent:
         for name in names:
             # The oldest span is the first one under each of its names.
             told = self._by_name[name]
-            told.popleft()
-            if not told:
+            if len(told) > 1:
+                del told[0]
+            else:
                 del self._by_name[name]
 
 

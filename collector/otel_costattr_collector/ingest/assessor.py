@@ -78,7 +78,7 @@ class Assessor:
             if self._recent.related(tenant, pairs):
                 late.append(group)
                 continue
-            known = self._memory.known(tenant)
+            known = self._memory.known(tenant, [span for span, _ in pairs])
             decided = recognise(pairs, links=links, known=known)
             if any(one.amends or one.reverses for one in decided):
                 late.append(group)
@@ -174,7 +174,7 @@ class Assessor:
             because=group[0].span,
             key_tenant=tenant,
             links=self._memory.links,
-            known=self._memory.known(tenant),
+            known=self._memory.known(tenant, [span for span, _ in pairs]),
             book=self._book,
             rules=self._rules,
         )

@@ -8,7 +8,7 @@ call a duplicate.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -17,7 +17,7 @@ from otel_costattr.calls.candidates import STREAM_EMITTERS, ancestors, candidate
 
 from .settling import SLACK_NS, Pending
 
-NO_LINKS: Final[Links] = MappingProxyType({})
+NO_LINKS: Final[Mapping[str, str]] = MappingProxyType({})
 MAX_INSIDE: Final = 64
 """In the time of a wrapper that ran beside more calls than this, other traces say nothing."""
 
@@ -37,15 +37,18 @@ def components(items: Sequence[Pending], *, links: Links = NO_LINKS) -> list[lis
             place = parent[place]
         return place
 
-    first: dict[Hashable, int] = {}
+    first: dict[tuple[str, str], int] = {}
     for place, item in enumerate(items):
-        for tie in _ties(item):
-            parent[root(place)] = root(first.setdefault(tie, place))
+        if item.call and item.call.response_id:
+            other = first.setdefault((item.key_tenant, item.call.response_id), place)
+            if other != place:
+                parent[root(place)] = root(other)
+    totals = [_input_total(item) for item in items]
     for places in (
         *_of_a_trace(items, links),
-        *_alike_in_time(items),
+        *_alike_in_time(items, totals),
         *_inside_sums(items),
-        *_without_counts(items),
+        *(_without_counts(items, totals) if None in totals else ()),
     ):
         for place in places:
             parent[root(place)] = root(places[0])
@@ -53,11 +56,6 @@ def components(items: Sequence[Pending], *, links: Links = NO_LINKS) -> list[lis
     for place, item in enumerate(items):
         found.setdefault(root(place), []).append(item)
     return list(found.values())
-
-
-def _ties(item: Pending) -> Iterable[Hashable]:
-    if item.call and item.call.response_id:
-        yield item.key_tenant, item.call.response_id
 
 
 def _of_a_trace(items: Sequence[Pending], links: Links) -> Iterable[list[int]]:
@@ -73,32 +71,29 @@ def _of_a_trace(items: Sequence[Pending], links: Links) -> Iterable[list[int]]:
 
 def _side_by_side(items: Sequence[Pending], links: Links) -> bool:
     """Tell whether all are single calls of one library, none of them below another."""
-    scope = items[0].span.scope_name
-    refs = {f"{item.span.trace_id}:{item.span.span_id}" for item in items}
-    return len(refs) == len(items) and all(
-        item.call is not None
-        and item.call.role == "call"
-        and item.call.emitter not in STREAM_EMITTERS
-        and item.span.signal == "span"
-        and item.span.scope_name == scope
-        and refs.isdisjoint(_above(item, links))
-        for item in items
-    )
+    scope, trace = items[0].span.scope_name, items[0].span.trace_id
+    ids = {item.span.span_id for item in items}
+    if len(ids) != len(items):
+        return False
+    for item in items:
+        span, call = item.span, item.call
+        if call is None or call.role != "call" or call.emitter in STREAM_EMITTERS:
+            return False
+        if span.signal != "span" or span.scope_name != scope or span.parent_span_id in ids:
+            return False
+        above = f"{trace}:{span.parent_span_id}"
+        if above in links and any(ref.rpartition(":")[2] in ids for ref in ancestors(above, links)):
+            return False
+    return True
 
 
-def _above(item: Pending, links: Links) -> Iterable[str]:
-    trace, parent = item.span.trace_id, item.span.parent_span_id
-    if parent:
-        direct = f"{trace}:{parent}"
-        yield direct
-        yield from ancestors(direct, links)
-
-
-def _alike_in_time(items: Sequence[Pending]) -> Iterable[list[int]]:
+def _alike_in_time(items: Sequence[Pending], totals: Sequence[int | None]) -> Iterable[list[int]]:
     """List the places that only time can join: the same count, seen by several scopes."""
+    if None not in totals and len({item.span.scope_name for item in items}) <= 1:
+        return
     by_count: dict[tuple[str, int | None], list[int]] = {}
-    for place, item in enumerate(items):
-        by_count.setdefault((item.key_tenant, _input_total(item)), []).append(place)
+    for place, (item, total) in enumerate(zip(items, totals, strict=True)):
+        by_count.setdefault((item.key_tenant, total), []).append(place)
     for (_, total), places in by_count.items():
         if total is None or len({items[place].span.scope_name for place in places}) > 1:
             yield places
@@ -125,7 +120,7 @@ def _inside_sums(items: Sequence[Pending]) -> Iterable[list[int]]:
             yield [place, *inside]
 
 
-def _without_counts(items: Sequence[Pending]) -> Iterable[list[int]]:
+def _without_counts(items: Sequence[Pending], totals: Sequence[int | None]) -> Iterable[list[int]]:
     """List each call that says no counts with those of its model in its time, which may say them.
 
     They may be of another instrumentation, or the record of a stream's end.
@@ -135,11 +130,11 @@ def _without_counts(items: Sequence[Pending]) -> Iterable[list[int]]:
         for model in _models(item):
             by_model.setdefault((item.key_tenant, model), []).append(place)
     for places in by_model.values():
-        if all(_input_total(items[place]) is not None for place in places):
+        if all(totals[place] is not None for place in places):
             continue
         ordered = sorted(places, key=lambda place: items[place].span.start_ns)
         for number, place in enumerate(ordered):
-            if _input_total(items[place]) is None:
+            if totals[place] is None:
                 around = ordered[max(0, number - MAX_INSIDE) : number + MAX_INSIDE]
                 yield [place, *(o for o in around if _meet(items[place], items[o]))]
 
