@@ -32,7 +32,9 @@ def spans_to_json(spans: Sequence[Span]) -> dict[str, object]:
                 span.start_ns,
                 span.end_ns,
                 _attributes(span.attributes),
-                [[e.name, e.time_ns, _attributes(e.attributes)] for e in span.events],
+                [[e.name, e.time_ns, _attributes(e.attributes)] for e in span.events]
+                if span.events
+                else (),
                 span.failed,
                 span.signal,
             ]
@@ -72,11 +74,20 @@ def _span(sources: Sequence[tuple[Attributes, str, str]], row: Sequence[Any]) ->
 
 
 def _attributes(attributes: Attributes) -> Mapping[str, object]:
-    if type(attributes) is dict and _PLAIN.issuperset(map(type, attributes.values())):
-        return attributes
+    if type(attributes) is dict:
+        kinds = set(map(type, attributes.values()))
+        if kinds <= _PLAIN or (kinds <= _FLAT and _tuples_are_plain(attributes)):
+            return attributes
     return {
         key: value if type(value) in _PLAIN else _value(value) for key, value in attributes.items()
     }
+
+
+def _tuples_are_plain(attributes: Attributes) -> bool:
+    for value in attributes.values():
+        if type(value) is tuple and not _PLAIN.issuperset(map(type, value)):
+            return False
+    return True
 
 
 def _value(value: AttributeValue) -> object:
@@ -109,3 +120,4 @@ def _from_value(value: Any) -> AttributeValue:
 
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+_FLAT: Final = _PLAIN | {tuple}
