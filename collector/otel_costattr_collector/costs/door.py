@@ -61,7 +61,9 @@ class CostDoor:
             StoreError: The ledger cannot say which ids were used, or the journal cannot be written.
             Overloaded: Too much waits.
         """
-        named = {place for place, span in enumerate(submission.spans) if _has_id(span)}
+        named: set[int] = set()
+        if names.NAME in [span.name for span in submission.spans]:
+            named = {place for place, span in enumerate(submission.spans) if _has_id(span)}
         if not named:
             await self._keep(submission, weight)
             return
