@@ -28,6 +28,8 @@ MAX_BYTES: Final = 96
 MAX_REMEMBERED: Final = 16_384
 """At this number those that did not come again since the last time are forgotten: 10 MB at most."""
 
+_MAX_NAMES: Final = 4_096
+_NEVER_AGAIN: Final = frozenset({"gen_ai.response.id"})
 _DROPPED: Final[Pair] = ()
 _KEY, _VALUE = 0x0A, 0x12
 _STRING, _BOOL, _INT, _DOUBLE = 0x0A, 0x10, 0x18, 0x21
@@ -42,10 +44,11 @@ class AttributeReader:
             read, None where nothing of it is.
     """
 
-    __slots__ = ("_known", "_old", "_reducer")
+    __slots__ = ("_known", "_names", "_old", "_reducer")
 
     def __init__(self, reducer: Callable[[str], Reduce | None]) -> None:
         self._reducer = reducer
+        self._names: Final[dict[bytes, tuple[str, Reduce | None]]] = {}
         self._known: dict[bytes, Pair] = {}
         self._old: dict[bytes, Pair] = {}
 
@@ -76,13 +79,7 @@ class AttributeReader:
         end = 2 + length
         if raw[:1] != b"\n" or length > 0x7F or raw[end : end + 1] != b"\x12":
             return self._by_library(raw, intake)
-        try:
-            key = raw[2:end].decode()
-        except UnicodeDecodeError as error:
-            raise Malformed(
-                "bad_attribute", f"the name of an attribute is no UTF-8: {error}"
-            ) from error
-        reduce = self._reducer(key)
+        key, reduce = self._names.get(raw[2:end]) or self._named(raw[2:end])
         if reduce is None:
             return self._remembered(raw, _DROPPED)
         if reduce is mark:
@@ -92,7 +89,20 @@ class AttributeReader:
         value = _scalar(raw, end + 2)
         if value is None or (type(value) is str and len(value) > intake.limits.max_value_chars):
             return self._by_library(raw, intake)
-        return self._remembered(raw, (key, reduce(value)))
+        pair = (key, reduce(value))
+        return pair if key in _NEVER_AGAIN else self._remembered(raw, pair)
+
+    def _named(self, name: bytes) -> tuple[str, Reduce | None]:
+        try:
+            key = name.decode()
+        except UnicodeDecodeError as error:
+            raise Malformed(
+                "bad_attribute", f"the name of an attribute is no UTF-8: {error}"
+            ) from error
+        if len(self._names) >= _MAX_NAMES:
+            self._names.clear()
+        found = self._names[name] = (key, self._reducer(key))
+        return found
 
     def _remembered(self, raw: bytes, pair: Pair) -> Pair:
         if len(raw) <= MAX_BYTES:
