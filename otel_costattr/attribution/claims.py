@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -21,6 +22,10 @@ from otel_costattr.model import (
 TAG: Final = "tags."
 _TAG_LENGTH: Final = len(TAG)
 _DIMENSIONS: Final[frozenset[str]] = frozenset(DIMENSIONS)
+
+
+_cleaned: Final = lru_cache(maxsize=8192)(clean)
+"""Most values stand on span after span; texts alone, since 1 and True are one key."""
 
 
 class Claims:
@@ -54,7 +59,7 @@ class Claims:
         """
         if target in self.sources:
             return
-        stored, refusal = clean(target, value)
+        stored, refusal = _cleaned(target, value) if type(value) is str else clean(target, value)
         if stored:
             self.keep(name, target, stored, source)
         elif refusal:
