@@ -31,11 +31,16 @@ def lines_of_all(assessments: Sequence[Assessment]) -> tuple[Line, ...]:
     Returns:
         The lines of all of them, in order.
     """
-    keys = {span_key_of(one.span): _own_call_key(one) for one in assessments if one.prices}
+    own = [_own_call_key(one) if one.prices else "" for one in assessments]
+    keys = {
+        span_key_of(one.span): key for one, key in zip(assessments, own, strict=True) if one.prices
+    }
     return tuple(
-        line
-        for one in assessments
-        for line in lines_of(one, call_key=keys.get(one.duplicate_of, ""))
+        [
+            line
+            for one, key in zip(assessments, own, strict=True)
+            for line in lines_of(one, call_key=keys.get(one.duplicate_of, key))
+        ]
     )
 
 
@@ -137,22 +142,23 @@ def _counted(assessment: Assessment, place: int, arrived: str, key: str, source_
     model, usage = _served(call, place)
     amounts, status, reasons = _verdict(assessment, price)
     main = place == 0
+    counts = int(main and call.role == "call")
     return Draft(
-        assessment=assessment,
-        span=assessment.span,
-        call=call,
-        price=price,
-        amounts=amounts,
-        line_id=line_id_of(arrived, place),
-        call_key=key,
-        source_key=source_key,
-        status=status,
-        reasons=reasons,
-        response_model=model,
-        calls=int(main and call.role == "call"),
-        usage_calls=int(main and call.role == "call" and usage is not None),
-        counts={} if usage is None else usage.counts,
-        reported_usd=_reported(call) if main else None,
+        assessment,
+        assessment.span,
+        call,
+        price,
+        amounts,
+        line_id_of(arrived, place),
+        key,
+        source_key,
+        status,
+        reasons,
+        model,
+        counts,
+        0 if usage is None else counts,
+        {} if usage is None else usage.counts,
+        _reported(call) if main else None,
     )
 
 
