@@ -66,9 +66,11 @@ def test_the_next_start_knows_when_a_late_call_happened(store: Store) -> None:
     """Copies are recognised by the time of the call, not by its date."""
     books = Books(store)
     books.close()
-    books.take([call(1, at_ns=OCTOBER + DAY_NS)])
+    span = call(1, at_ns=OCTOBER + DAY_NS)
+    books.take([span])
     memory = Memory(max_calls=10, max_links=10)
 
     assert load_calls(store, memory, hours=24 * 365 * 20) == 1
-    (counted,) = {id(one): one for one in memory.known("").values()}.values()
+    counted = memory.known("").get(f"s:{span.ref}")
+    assert counted is not None
     assert counted.begin_ns == OCTOBER + DAY_NS
