@@ -284,7 +284,8 @@ def _formula(line: Mapping[str, Any], units: list[PricedUnit]) -> str:
     if line["amount_usd"] is None:
         return f"no amount: {line['status']}"
     if line["entry"] in {"allocation", "true_up"} and not units and line["description"]:
-        return f"{line['description']} = {line['amount_usd']} USD"
+        back = "taken back: " if line["cause"].startswith("reverse:") else ""
+        return f"{back}{line['description']} = {line['amount_usd']} USD"
     metric = line["cost_metric"]
     if metric and metric in line["rates"] and line["entry"] != "allocation":
         rate = line["rates"][metric]

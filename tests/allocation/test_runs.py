@@ -248,6 +248,20 @@ def test_every_posted_line_explains_itself(client: TestClient, store: Store, gra
     assert body["line"]["run_id"].startswith("allocation:monthly:2026-10-01:2026-10-31:")
 
 
+def test_a_line_that_was_taken_back_explains_itself(client: TestClient, store: Store) -> None:
+    """It says so, and names the line that it takes back; that one names it as well."""
+    run = _post(client)
+    client.post("/v1/allocations/reverse", json={"run_id": run["run_id"]})
+    sql = (
+        "SELECT line_id, amends FROM ledger WHERE startsWith(cause, 'reverse:') AND tenant = 'tiny'"
+    )
+    back, first = store.query(sql).rows[0]
+    found = [client.get(f"/v1/explain/{line_id}").json() for line_id in (back, first)]
+
+    assert found[0]["formula"].startswith("taken back: gpu: 1 of 5 calls of ")
+    assert [[one["line_id"] for one in body["chain"]] for body in found] == [[first, back]] * 2
+
+
 def test_costs_without_a_price_are_named_and_stay(client: TestClient, store: Store) -> None:
     """Unknown is not moved as zero: the run says how many lines it could not move."""
     insert(store, shared(None, pool="gpu", name="?"), shared("1", pool="idle"), batch_id=2)

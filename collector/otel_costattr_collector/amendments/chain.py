@@ -18,7 +18,7 @@ SELECT line_id, entry, amends, cause, run_id, tenant, amount_usd,
     concat(replaceOne(toString(ledger.event_ns), ' ', 'T'), 'Z') AS dated
 FROM ledger
 WHERE (line_id IN {ids:Array(String)} OR amends IN {ids:Array(String)})
-    AND entry IN ('call', 'cost', 'reversal', 'rebook')
+    AND (entry IN ('call', 'cost', 'reversal', 'rebook') OR (entry = 'allocation' AND cause != 'split'))
 ORDER BY ledger.recorded_ns, entry = 'rebook', line_id
 LIMIT 1 BY line_id
 LIMIT 1000
@@ -29,7 +29,7 @@ class Link(BaseModel):
     """One line of a chain."""
 
     line_id: str
-    entry: str = Field(description="call, cost, reversal or rebook.")
+    entry: str = Field(description="call, cost, reversal, rebook or allocation.")
     amends: str = Field(description="The line that it takes back or replaces; '' for the first.")
     cause: str = Field(description="Why it was booked; '' for the first.")
     run_id: str = Field(description="The run that booked it, or ''.")
