@@ -24,6 +24,7 @@ from ..store import Store
 from .changes import Amended, Change, closed_among, differences, pairs
 from .heads import COSTS, heads_between, period_of
 from .reprice import MOST_CHANGES
+from .wishes import BY_HAND
 
 MOST_RULES: Final = 10_000
 PROVEN: Final = "the tenant is proven by the sender's key"
@@ -208,5 +209,6 @@ def _with(line: Line, rule: Rule, name: str, done: set[tuple[str, str]], found: 
         else:
             values[dimension] = value
         sources[dimension] = "rule"
+        values["provenance"] = {**values["provenance"], BY_HAND: "reattribute"}
     values["owner_source"] = sources
     return tuple(values.values())

@@ -10,6 +10,7 @@ from otel_costattr.model import DIMENSIONS, Span
 
 from ..ledger import Line, amendment_of, as_mapping, reversal_of
 from ..ledger.columns import LINE_COLUMNS
+from ..privacy.erasure import ERASED
 
 _PLACES: Final = {column.name: place for place, column in enumerate(LINE_COLUMNS)}
 _IDENTITY: Final = ("trace_id", "span_id", "parent_span_id", "signal", "source_key", "call_key")
@@ -22,7 +23,10 @@ _TELLING: Final = (
     "model",
     "status",
 )
+_PEOPLE: Final = ("user", "employee")
 CAUSE_CHARS: Final = 180
+BY_HAND: Final = "owner"
+"""Key of a line's provenance that says that a file named its owners, whatever amended it since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +121,18 @@ def _odd(
 
 
 def _as_head(head: Line, line: Line) -> Line:
-    """Give a line the identity of a head; owners that were learned by hand stay."""
-    kept: tuple[str, ...] = _IDENTITY
-    if str(head[_PLACES["cause"]]).startswith("reattribute:"):
-        kept = (*_IDENTITY, *_OWNED)
-    made = list(line)
-    for name in kept:
-        made[_PLACES[name]] = head[_PLACES[name]]
-    return tuple(made)
+    """Give a line the identity of a head; owners that a file named stay, and who was erased."""
+    before: Mapping[str, Any] = as_mapping(head)
+    made: dict[str, Any] = dict(as_mapping(line))
+    by_hand = BY_HAND in before["provenance"] or before["cause"].startswith("reattribute:")
+    made |= {name: before[name] for name in (*_IDENTITY, *(_OWNED if by_hand else ()))}
+    if by_hand:
+        made["provenance"] = {**made["provenance"], BY_HAND: "reattribute"}
+    made |= {name: ERASED for name in _PEOPLE if before[name] == ERASED}
+    erased = {name: value for name, value in before["tags"].items() if value == ERASED}
+    if erased:
+        made["tags"] = {**made["tags"], **erased}
+    return tuple(made.values())
 
 
 def _says_the_same(head: Line, made: Line) -> bool:
