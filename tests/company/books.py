@@ -1,0 +1,278 @@
+"""A ledger that every command may be tried on in any order, and what it should say, kept by hand."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import partial
+from itertools import count
+from typing import Any
+
+from fastapi.testclient import TestClient
+from otel_costattr_collector.amendments.amender import Amender
+from otel_costattr_collector.amendments.heads import heads_of_spans
+from otel_costattr_collector.ingest.assessor import Assessor
+from otel_costattr_collector.ingest.memory import Memory
+from otel_costattr_collector.ingest.settling import Pending
+from otel_costattr_collector.ledger import encode
+from otel_costattr_collector.metrics import Metrics
+from otel_costattr_collector.store import Store
+
+from otel_costattr.model import Attributes, Span
+from otel_costattr.pricing import shipped_book
+from otel_costattr.testing import START_NS, chat_span
+from otel_costattr.usage import read
+
+PLAIN = Decimal("0.00027")
+"""1,000 tokens in at 0.15 USD and 200 out at 0.60 USD, by the million."""
+
+RICH = Decimal("0.00024")
+"""The same, 400 of the 1,000 read from the cache at 0.075 USD."""
+
+TABLES = ("ledger", "spend_by_tenant_day", "spend_by_feature_15m", "spend_by_session")
+DAY, FIRST, LAST = "2026-09-21", "2026-09-01", "2026-09-30"
+ZERO = Decimal(0)
+RULES = {
+    "gpu": 'name="a"\n[[rule]]\nname="gpu"\npool="gpu"\ntarget="tenant"\nbasis="calls"\n',
+    "even": 'name="a"\n[[rule]]\nname="gpu"\npool="gpu"\ntarget="tenant"\nbasis="even"\n'
+    '[[rule]]\nname="on"\nwhere=["tenant=acme"]\ntarget="feature"\nweights={x=1,y=2,z=4}\n',
+    "cost": 'name="b"\n[[rule]]\nname="nobody"\nwhere=["tenant="]\ntarget="tenant"\nbasis="cost"\n'
+    'otherwise="idle"\n',
+    "free": 'name="c"\n[[rule]]\nname="free"\nwhere=["plan=free"]\ntarget="tenant"\n'
+    'value="free_users"\n',
+}
+_NUMBERS = count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A call as it should stand in the ledger: whose, by whom, and at which amount."""
+
+    number: int
+    tenant: str
+    user: str
+    usd: Decimal
+    rich: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Books:
+    """The ledger under test, and what it should say.
+
+    Attributes:
+        store: Where the ledger is.
+        client: The API over it.
+        calls: Number of a call to what should stand of it.
+        costs: Tenant and USD of each cost.
+        true_ups: USD that bills added.
+        explained: Lines that were asked about.
+        assessor: Decides about telemetry, as in the collector.
+    """
+
+    store: Store
+    client: TestClient
+    calls: dict[int, Kept] = field(default_factory=dict)
+    costs: list[tuple[str, Decimal]] = field(default_factory=list)
+    true_ups: Decimal = ZERO
+    explained: set[str] = field(default_factory=set)
+    assessor: Assessor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.assessor = Assessor(
+            book=shipped_book(),
+            metrics=Metrics(),
+            memory=Memory(max_calls=1000, max_links=1000),
+            amender=Amender(partial(heads_of_spans, self.store)),
+        )
+        for table in (*TABLES, "bills"):
+            self.store.command(f"TRUNCATE TABLE {table} SYNC")
+
+    # --- what may happen, in any order ---------------------------------------------------------
+    def arrive(self, tenant: str, user: str, how: str) -> None:
+        """Take a call; if it is shared, three features have a part in it."""
+        number = next(_NUMBERS)
+        split = {"costattr.tag.split.feature": "a=1&b=1&c=1"} if how == "shared" else {}
+        plan = "free" if tenant == "tiny" else "pro"
+        owner = {"costattr.tenant": tenant, "costattr.user": user, "costattr.plan": plan, **split}
+        self._take(chat_span({k: v for k, v in owner.items() if v}, number=number))
+        self.calls[number] = Kept(number=number, tenant=tenant, user=user, usd=PLAIN)
+
+    def copy(self, place: int, how: str) -> None:
+        """Take a late copy of a call from another library: the same, or with its cache as well."""
+        if not self.calls:
+            return
+        number = sorted(self.calls)[place % len(self.calls)]
+        told: Attributes = {"gen_ai.response.id": f"chatcmpl-{number:06d}"}
+        if how == "richer":
+            told = {**told, "gen_ai.usage.cache_read.input_tokens": 400}
+        self._take(chat_span(told, number=next(_NUMBERS), scope_name="another"))
+        kept = self.calls[number]
+        if how == "richer" and not kept.rich:
+            self.calls[number] = replace(kept, usd=RICH, rich=True)
+
+    def _take(self, span: Span) -> None:
+        pending = Pending(
+            number=1, place=0, segment=1, received_ns=1, key_tenant="", span=span, call=read(span)
+        )
+        lines = self.assessor.lines([pending])
+        assert not self.assessor.waiting()
+        batch_id = next(_NUMBERS)
+        self.store.insert(encode(lines, batch_id=batch_id, recorded_ns=START_NS + 10**9))
+        self.assessor.finish(())
+
+    def cost(self, tenant: str, pool: str, cents: int) -> None:
+        """Post a cost, perhaps a shared one."""
+        usd = Decimal(cents) / 100
+        body = {"id": f"c{next(_NUMBERS)}", "time": f"{DAY}T12:00:00Z", "amount_usd": str(usd)}
+        self._post("/v1/costs", [{**body, "tenant": tenant, "pool": pool}])
+        self.costs.append((tenant, usd))
+
+    def allocate(self, rules: str) -> None:
+        """Run rules over the month."""
+        body = {"rules": RULES[rules], "first_day": FIRST, "last_day": LAST}
+        self._post("/v1/allocations", body)
+
+    def reverse(self, place: int) -> None:
+        """Take back a run, perhaps one that was taken back before."""
+        posted = {one["run_id"] for one in self.client.get("/v1/allocations").json()["runs"]}
+        known = sorted(posted)
+        if known:
+            self._post("/v1/allocations/reverse", {"run_id": known[place % len(known)]})
+
+    def reprice(self, percent: int) -> None:
+        """Price everything again, some per cent off."""
+        text = f'[[discount]]\nprovider = "openai"\npercent = {percent}\n'
+        found = self._post("/v1/reprice", {**self._month(), "overlays": [{"text": text}]})
+        before = self.total
+        for number, kept in self.calls.items():
+            usd = (RICH if kept.rich else PLAIN) * (100 - percent) / 100
+            self.calls[number] = replace(kept, usd=usd)
+        assert Decimal(found["total"]["difference_usd"]) == self.total - before
+
+    def reattribute(self, old: str, new: str) -> None:
+        """Give what is one tenant's to another."""
+        rows = f"match,set\ntenant={old},tenant={new}\n"
+        assert self._post("/v1/reattribute", {"csv": rows})["total"]["difference_usd"] == "0"
+        for number, kept in self.calls.items():
+            if kept.tenant == old:
+                self.calls[number] = replace(kept, tenant=new)
+        self.costs = [(new if name == old else name, usd) for name, usd in self.costs]
+
+    def true_up(self, cents: int) -> None:
+        """Hold a bill for the day against the ledger and book the gap."""
+        bill = f"b{next(_NUMBERS)}"
+        usd = Decimal(cents) / 10_000
+        line = {"day": DAY, "model": "gpt-4o-mini", "amount_usd": str(usd)}
+        self._post("/v1/invoices", {"id": bill, "provider": "openai", "lines": [line]})
+        found = self._post(
+            "/v1/reconcile", {"bill": bill, "first_day": FIRST, "last_day": LAST, "post": True}
+        )
+        of_calls = sum((kept.usd for kept in self.calls.values()), ZERO)
+        assert Decimal(found["gap_usd"]) == usd - of_calls  # true-ups of former bills do not count
+        self.true_ups = usd - of_calls
+
+    def erase(self, user: str) -> None:
+        """Forget a person."""
+        self._post("/v1/privacy/erase", {"value": user})
+        for number, kept in self.calls.items():
+            if kept.user == user:
+                self.calls[number] = replace(kept, user="erased")
+
+    def _month(self) -> dict[str, str]:
+        return {"start_date": FIRST, "end_date": LAST}
+
+    def _post(self, path: str, body: object) -> Any:
+        answer = self.client.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    # --- what must hold after each --------------------------------------------------------------
+    @property
+    def total(self) -> Decimal:
+        """What everything costs."""
+        of_calls = sum((kept.usd for kept in self.calls.values()), ZERO)
+        return of_calls + sum((usd for _, usd in self.costs), ZERO) + self.true_ups
+
+    def direct(self) -> Mapping[str, Decimal]:
+        """What each tenant caused itself."""
+        found: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for kept in self.calls.values():
+            found[kept.tenant] += kept.usd
+        for tenant, usd in self.costs:
+            found[tenant] += usd
+        found[""] += self.true_ups
+        return {name: usd for name, usd in found.items() if usd}
+
+    def add_up(self) -> None:
+        """Check after a step: ledger and rollups have its total and its calls, and tenants theirs."""
+        tables = (
+            f"SELECT '{table}' AS name, sum(t.amount_usd), sum(t.calls) FROM {table} AS t"
+            for table in TABLES
+        )
+        for table, usd, calls in self.store.query(" UNION ALL ".join(tables)).rows:
+            assert (usd or ZERO, calls) == (self.total, len(self.calls)), table
+        assert self._by("tenant", "entry != 'allocation'") == self.direct()
+
+    def hold(self) -> None:
+        """Check what else must hold in the end: people, reports by any dimension, and ids."""
+        assert self._users() == {kept.user for kept in self.calls.values()} | {""}
+        for measure in ("direct", "fully_loaded"):
+            for dimensions in (
+                "tenant",
+                "feature",
+                "plan,user",
+                "model,status",
+                "tags.split.feature",
+            ):
+                self._reported(measure, dimensions)
+        twice = "SELECT line_id FROM ledger GROUP BY line_id HAVING count() > 1"
+        assert self.store.query(twice).rows == ()
+
+    def _by(self, dimension: str, where: str) -> Mapping[str, Decimal]:
+        sql = (
+            f"SELECT {dimension} AS value, sum(amount_usd) FROM ledger WHERE {where} GROUP BY value"
+        )
+        return {name: usd for name, usd in self.store.query(sql).rows if usd}
+
+    def _users(self) -> set[str]:
+        sql = "SELECT user FROM ledger GROUP BY user HAVING sum(calls) > 0"
+        return {""} | {user for (user,) in self.store.query(sql).rows}
+
+    def _reported(self, measure: str, dimensions: str) -> None:
+        words = {"group_by": dimensions, "measure": measure, "limit": "1000"}
+        found = self.client.get("/v1/analytics/costs", params=words).json()
+        rows = [Decimal(row["total_cost"]) for row in found["data"] if row["total_cost"]]
+        whole = Decimal(found["total"]["total_cost"] or 0)
+        assert (sum(rows, ZERO), whole) == (self.total, self.total), (measure, dimensions)
+
+    def explain(self, most: int) -> None:
+        """Ask why each kind of the lines that were booked since the last time is there."""
+        rows = self.store.query(
+            "SELECT line_id, entry, cause FROM ledger ORDER BY entry, cause, line_id"
+        ).rows
+        fresh: dict[tuple[str, str], str] = {}
+        for line_id, entry, cause in rows:
+            if line_id not in self.explained:
+                fresh.setdefault((entry, cause.partition(":")[0]), line_id)
+        self.explained |= {line_id for line_id, _, _ in rows}
+        for (entry, _), line_id in list(fresh.items())[:most]:
+            answer = self.client.get(f"/v1/explain/{line_id}")
+            assert answer.status_code == 200, answer.text
+            self._explains(entry, answer.json())
+
+    def _explains(self, entry: str, found: Mapping[str, Any]) -> None:
+        amount, line = found["amount_usd"], found["line"]
+        if amount is not None:
+            assert f" = {amount} USD" in found["formula"] or found["formula"].startswith(amount)
+        if entry in {"reversal", "rebook"}:
+            assert line["cause"] in {one["cause"] for one in found["chain"]}
+            assert line["amends"] in {one["line_id"] for one in found["chain"]}
+        if entry == "allocation":
+            assert line["provenance"]["allocation.rule"] in found["formula"]
+            back = line["cause"].startswith("reverse:")
+            assert (back, found["formula"].startswith("taken back: ")) in {(0, 0), (1, 1)}
+            assert not back or [one["entry"] for one in found["chain"]] == ["allocation"] * 2
+        if entry == "true_up":
+            assert line["run_id"].startswith("reconcile:")

@@ -1,0 +1,108 @@
+"""Every command over one ledger, in any order: sums stay what they are, and every line explains itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from company.books import RULES, Books
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from otel_costattr_collector.api import create_api
+from otel_costattr_collector.privacy.erasure import Eraser
+from otel_costattr_collector.privacy.router import privacy_router
+from otel_costattr_collector.store import Store
+
+from otel_costattr.attribution import Identities
+
+TENANTS = st.sampled_from(["acme", "globex", "tiny", ""])
+USERS = st.sampled_from(["anna", "ben", ""])
+PLACES = st.integers(0, 9)
+STEPS = st.one_of(
+    st.tuples(st.just("arrive"), TENANTS, USERS, st.sampled_from(["shared", "alone"])),
+    st.tuples(st.just("copy"), PLACES, st.sampled_from(["richer", "equal"])),
+    st.tuples(st.just("cost"), TENANTS, st.sampled_from(["", "gpu"]), st.integers(-500, 9999)),
+    st.tuples(st.just("allocate"), st.sampled_from(sorted(RULES))),
+    st.tuples(st.just("reverse"), PLACES),
+    st.tuples(st.just("reprice"), st.sampled_from([0, 10, 33])),
+    st.tuples(st.just("reattribute"), TENANTS.filter(bool), TENANTS.filter(bool)),
+    st.tuples(st.just("true_up"), st.integers(0, 99)),
+    st.tuples(st.just("erase"), USERS.filter(bool)),
+)
+START: list[tuple[Any, ...]] = [
+    ("arrive", "acme", "anna", "shared"),
+    ("arrive", "tiny", "ben", "alone"),
+    ("cost", "", "gpu", 1001),
+]
+
+
+@pytest.fixture
+def client(store: Store) -> Iterator[TestClient]:
+    """The API with every command."""
+    api = create_api(store)
+    api.include_router(privacy_router(Eraser(store, Identities()), None))
+    with TestClient(api) as opened:
+        yield opened
+
+
+@settings(
+    max_examples=settings().max_examples // 6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.lists(STEPS, min_size=2, max_size=6))
+def test_whatever_is_done_in_whatever_order_the_books_add_up(
+    client: TestClient, store: Store, words: list[tuple[Any, ...]]
+) -> None:
+    """After each step ledger, rollups and reports say what a model in plain Python says."""
+    _done(Books(store=store, client=client), words)
+
+
+ORDERS: dict[str, list[tuple[Any, ...]]] = {
+    "an owner from a file, a new price, then a copy that tells more": [
+        ("reattribute", "acme", "globex"),
+        ("reprice", 10),
+        ("copy", 0, "richer"),
+    ],
+    "a person is erased, then a copy that tells more": [
+        ("erase", "anna"),
+        ("reprice", 10),
+        ("copy", 0, "richer"),
+    ],
+    "allocated, owned otherwise, allocated again, taken back": [
+        ("allocate", "gpu"),
+        ("reattribute", "acme", "tiny"),
+        ("allocate", "free"),
+        ("allocate", "gpu"),
+        ("reverse", 1),
+        ("reverse", 0),
+    ],
+    "billed, priced otherwise, billed again": [
+        ("true_up", 50),
+        ("reprice", 33),
+        ("allocate", "cost"),
+        ("true_up", 50),
+    ],
+    "there and back again": [
+        ("reprice", 10),
+        ("reattribute", "acme", "globex"),
+        ("reprice", 0),
+        ("reattribute", "globex", "acme"),
+    ],
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_orders_that_are_easily_got_wrong(client: TestClient, store: Store, order: str) -> None:
+    """The same promises, where one command meets what another one left."""
+    _done(Books(store=store, client=client), ORDERS[order])
+
+
+def _done(books: Books, words: list[tuple[Any, ...]]) -> None:
+    for name, *arguments in [*START, *words]:
+        getattr(books, name)(*arguments)
+        books.add_up()
+    books.hold()
+    books.explain(most=8)
