@@ -12,6 +12,7 @@ from otel_costattr.model import DIMENSIONS, REASONS, UNITS
 from otel_costattr_collector import queries, spend
 from otel_costattr_collector.amendments.chain import Link, chain_of
 from otel_costattr_collector.analytics.asking import CostsAsked, cursor_at, question_of
+from otel_costattr_collector.analytics.small_groups import folded
 from otel_costattr_collector.closing.records import closed_between
 from otel_costattr_collector.ledger.columns import unit_column
 from otel_costattr_collector.ledger.dates import CLOSED, HAPPENED
@@ -157,6 +158,7 @@ def costs(store: Store, asked: CostsAsked, *, tenant: str = "") -> Costs:
         StoreError: The store refused or did not answer.
     """
     question = question_of(asked, store.layout, tenant=tenant)
+    question = folded(store, question, asked, query="costs")
     entity_type = queries.dimension(asked.entity_type or question.group_by[0])
     sql, parameters = spend.ask(question)
     answer = store.query(sql, parameters, settings={"max_execution_time": EXECUTION_S})

@@ -19,6 +19,7 @@ from otel_costattr_collector.allocation.router import allocation_router
 from otel_costattr_collector.amendments.router import amendments_router
 from otel_costattr_collector.analytics.investigations import investigations_router
 from otel_costattr_collector.analytics.router import FAILURES, NotThere, questions_router
+from otel_costattr_collector.analytics.small_groups import refuse
 from otel_costattr_collector.answers import Explanation, Failure, Health, failure
 from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.budgets.leases import Leases
@@ -161,6 +162,7 @@ def _add_answers(api: FastAPI, store: Store, reader: Any) -> None:
         line_id: Annotated[str, Path(pattern=r"^[0-9a-f]{24}$")], principal: Principal = reader
     ) -> Explanation:
         """Explain one ledger line: counts, rates, the entry that matched, and what amended it."""
+        refuse(principal)
         found = answers.explain(store, line_id, tenant=principal.tenant)
         if found is None:
             raise HTTPException(404, f"there is no line {line_id}")

@@ -58,4 +58,8 @@ def open_gate(settings: Settings) -> Gate:
     """
     keys = settings.data / KEYS_FILE
     refuse_open_binding(settings.host, keys)
-    return Gate(keys, open_without_keys=is_loopback(settings.host))
+    return Gate(
+        keys,
+        open_without_keys=is_loopback(settings.host),
+        read_min_group=settings.read_min_group,
+    )

@@ -6,9 +6,15 @@ What a user says becomes a parameter; the text of an expression is ours.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from otel_costattr.attribution import Schema
 from otel_costattr_collector import queries
+
+SMALL: Final = "__small__"
+"""Stands in every dimension of the row of groups that are too small to be shown."""
+
+_SEPARATOR: Final = "char(31)"
 
 
 def expression(name: str, parameter: str, parameters: dict[str, object], schema: Schema) -> str:
@@ -108,3 +114,26 @@ def without_of(
             same.append(f"{column} = {{{parameter}:String}}")
         conditions.append(f"NOT ({' AND '.join(same)})")
     return conditions
+
+
+def joined(expressions: Sequence[str]) -> str:
+    """Write the dimensions of a group as one text; no value has the character between them."""
+    texts = ", ".join(f"toString({one})" for one in expressions)
+    return texts if len(expressions) == 1 else f"concatWithSeparator({_SEPARATOR}, {texts})"
+
+
+def folded(
+    expressions: tuple[str, ...], shown: Sequence[str] | None, parameters: dict[str, object]
+) -> tuple[str, ...]:
+    """Write dimensions so that all groups but some come as one.
+
+    Args:
+        expressions: The dimensions.
+        shown: The groups that stay, as `joined` writes them; None for all.
+        parameters: Takes the values.
+    """
+    if shown is None:
+        return expressions
+    parameters["shown_groups"] = list(shown)
+    stays = f"{joined(expressions)} IN {{shown_groups:Array(String)}}"
+    return tuple(f"if({stays}, toString({one}), '{SMALL}')" for one in expressions)

@@ -164,6 +164,13 @@ class Settings(BaseModel):
             " `costattr erase` still finds people under them."
         ),
     )
+    read_min_group: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        default=0,
+        description=(
+            "Fewest people behind anything that keys of the role `read` are told: smaller groups"
+            " come as `__small__`, single calls, sessions and SQL are refused; 0 for no such bound."
+        ),
+    )
     vault: Path | None = Field(
         default=None,
         description=(

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from otel_costattr.attribution import NO_SCHEMA, Schema
 from otel_costattr.errors import BadInput
 from otel_costattr_collector import queries
-from otel_costattr_collector.expressions import expression, filters_of, without_of
+from otel_costattr_collector.expressions import expression, filters_of, folded, joined, without_of
 from otel_costattr_collector.store import Answer
 
 _QUARTER_NS: Final = 900 * 10**9
@@ -73,6 +73,8 @@ class Question:
         measure: `direct` leaves allocations out, `fully_loaded` counts them.
         schema: What owners were called when lines were written; filters and rows go by the names
             of now.
+        shown: The groups that are shown, as `Frame.key` writes them, others being one row
+            `__small__`; None for all.
     """
 
     group_by: tuple[str, ...]
@@ -88,6 +90,7 @@ class Question:
     offset: int = 0
     measure: Measure = "fully_loaded"
     schema: Schema = NO_SCHEMA
+    shown: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,11 @@ class Frame:
             "dimensions": ", ".join(f"{expression} AS {key}" for expression, key in pairs),
             "filter": " AND ".join(self.conditions) or "true",
         }
+
+    @property
+    def key(self) -> str:
+        """The dimensions of a group as one text."""
+        return joined(self.expressions)
 
     @property
     def known(self) -> str:
@@ -257,12 +265,13 @@ def frame(question: Question, *, table: str = "") -> Frame:
     parameters: dict[str, object] = {}
     places = tuple(enumerate(question.group_by))
     source = queries.source_named(table) if table else source_for(question)
+    expressions = tuple(
+        expression(name, f"tag_{place}", parameters, question.schema) for place, name in places
+    )
     return Frame(
         source=source,
         keys=tuple(f"tag_{place}" if queries.tag_of(name) else name for place, name in places),
-        expressions=tuple(
-            expression(name, f"tag_{place}", parameters, question.schema) for place, name in places
-        ),
+        expressions=folded(expressions, question.shown, parameters),
         conditions=(
             *_period(question, source, parameters),
             *filters_of(question.filters, question.schema, parameters),

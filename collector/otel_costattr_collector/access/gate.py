@@ -48,16 +48,20 @@ class Principal:
         name: What the key is for.
         role: What it may do.
         tenant: The only tenant that it may write as and read, or `''` for all.
+        min_group: Fewest people behind anything that it is told; 0 for no such bound.
     """
 
     key_id: str
     name: str
     role: Role
     tenant: str = ""
+    min_group: int = 0
 
     def may(self, action: Action) -> bool:
         """Whether the key carries this right."""
         if self.tenant and action in _NEVER_WITH_A_TENANT:
+            return False
+        if self.min_group and action == "sql":
             return False
         return action in _RIGHTS[self.role]
 
@@ -73,6 +77,11 @@ class Principal:
             raise Forbidden(
                 f"key {self.key_id} belongs to one tenant: it asks the named questions of"
                 f" /v1/analytics, not {action}"
+            )
+        if self.min_group and action == "sql":
+            raise Forbidden(
+                f"key {self.key_id} is told of groups of {self.min_group} people and more, which"
+                " SQL does not keep to: ask the named questions of /v1/analytics"
             )
         roles = " or ".join(role for role, rights in _RIGHTS.items() if action in rights)
         raise Forbidden(f"key {self.key_id} has the role {self.role}: {action} needs {roles}")
@@ -91,12 +100,14 @@ class Gate:
         path: The key file.
         open_without_keys: Whether everybody is let in while no key was ever made: only for a
             server that listens on nothing but the loopback address or a Unix socket.
+        read_min_group: Fewest people behind anything that keys of the role `read` are told.
 
     Raises:
         BadSettings: The file is not a key file.
     """
 
-    def __init__(self, path: Path, *, open_without_keys: bool) -> None:
+    def __init__(self, path: Path, *, open_without_keys: bool, read_min_group: int = 0) -> None:
+        self._read_min_group: Final = read_min_group
         self._path: Final = path
         self._lock: Final = threading.Lock()
         self._stamp = _stamp(path)
@@ -123,7 +134,10 @@ class Gate:
         if len(offered) > 1:
             raise Unauthenticated("several different keys came along: send one")
         key = self._known(offered.pop())
-        return Principal(key_id=key.id, name=key.name, role=key.role, tenant=key.tenant)
+        least = self._read_min_group if key.role == "read" else 0
+        return Principal(
+            key_id=key.id, name=key.name, role=key.role, tenant=key.tenant, min_group=least
+        )
 
     def _known(self, offered: str) -> Key:
         key_id = offered.removeprefix(PREFIX).partition("_")[0]

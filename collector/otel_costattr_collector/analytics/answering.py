@@ -11,13 +11,17 @@ from typing import Any, Final
 from otel_costattr_collector import spend
 from otel_costattr_collector.analytics.asking import (
     Asked,
+    Compared,
     CostsAsked,
     Format,
     cursor_at,
+    periods_of,
     question_of,
 )
 from otel_costattr_collector.analytics.catalogue import Named, seen_at, sql_of
+from otel_costattr_collector.analytics.periods import Periods
 from otel_costattr_collector.analytics.rows import Page, Row
+from otel_costattr_collector.analytics.small_groups import folded
 from otel_costattr_collector.plain import decimal_text, moment_text
 from otel_costattr_collector.queries import tag_of
 from otel_costattr_collector.spend import Question
@@ -132,6 +136,7 @@ def export_costs(store: Store, asked: CostsAsked, *, tenant: str = "") -> File:
         StoreError: The store refused or did not answer.
     """
     question = question_of(asked, store.layout, tenant=tenant)
+    question = folded(store, question, asked, query="costs")
     sql, parameters = spend.ask(question)
     return file_of(store, sql, parameters, question, asked.format, has_total=True)
 
@@ -178,7 +183,12 @@ def _identifier(name: str) -> str:
 
 def _question(store: Store, named: Named, asked: Asked, tenant: str) -> Question:
     plain = asked.model_copy(update={"cursor": None}) if named.keyset else asked
-    return question_of(plain, store.layout, tenant=tenant, default=named.group_by)
+    question = question_of(plain, store.layout, tenant=tenant, default=named.group_by)
+    periods = None
+    if isinstance(asked, Compared) and question.since is not None and question.until is not None:
+        before = periods_of(asked, question)
+        periods = Periods(after=(question.since, question.until), before=(before,))
+    return folded(store, question, asked, query=named.query, periods=periods)
 
 
 def _row(named: Named, row: dict[str, Any], question: Question, keys: list[str]) -> Row:

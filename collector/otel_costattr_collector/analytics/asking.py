@@ -71,6 +71,11 @@ class Asked(BaseModel):
 class Grouped(Asked):
     """A question by dimensions."""
 
+    min_group: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None,
+        description="Fewest people behind a row; smaller groups come as one row `__small__`.",
+    )
+
     group_by: Words = Field(
         default=[], description="Dimensions, repeated or with commas between them; tags.NAME too."
     )

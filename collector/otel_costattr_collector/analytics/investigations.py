@@ -1,6 +1,6 @@
 """The routes that take several queries: triage, versions against each other, quality."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -16,6 +16,7 @@ from otel_costattr_collector.analytics.notes import triage_note
 from otel_costattr_collector.analytics.quality import figures, gates
 from otel_costattr_collector.analytics.router import FAILURES
 from otel_costattr_collector.analytics.rows import Backlog
+from otel_costattr_collector.analytics.small_groups import asked_as, refuse, refuse_small
 from otel_costattr_collector.analytics.statistics import Stratum, Verdict, compare
 from otel_costattr_collector.analytics.triage import Driver, Triage, triage
 from otel_costattr_collector.analytics.windows import windows_around
@@ -46,6 +47,9 @@ class VersionsAsked(Asked):
     fail_over: float = Field(default=0, ge=0, le=100, description="Allowed rise, 0.1 for 10 %.")
     alpha: float = Field(default=0.05, gt=0, lt=0.5, description="Accepted chance of false alarm.")
     least_calls: int = Field(default=30, ge=2, description="Calls that each group must have.")
+    min_group: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="Fewest people behind each group; refused where there are fewer."
+    )
     format: Literal["json"] = "json"
 
 
@@ -137,6 +141,7 @@ def investigations_router(store: Store, reader: Any) -> APIRouter:
         asked: Annotated[TriageAsked, Query()], principal: Principal = reader
     ) -> FoundTriage:
         """Find what drove spend up around an instant, and fill in the triage note."""
+        refuse(principal)
         return _triage(store, asked, principal.tenant)
 
     @router.get("/v1/analytics/versions", responses=FAILURES)
@@ -144,11 +149,14 @@ def investigations_router(store: Store, reader: Any) -> APIRouter:
         asked: Annotated[VersionsAsked, Query()], principal: Principal = reader
     ) -> FoundVersions:
         """Test whether a call of B costs more than one of A, adjusted for the mix."""
+        least = max(asked.min_group or 0, principal.min_group) or None
+        asked = asked.model_copy(update={"min_group": least})
         return _versions(store, asked, principal.tenant)
 
     @router.get("/v1/analytics/quality", responses=FAILURES)
     def quality(asked: Annotated[Asked, Query()], principal: Principal = reader) -> FoundQuality:
         """Hold the shares of unpriced, estimated, doubled and unowned calls against thresholds."""
+        asked = asked_as(principal, "quality", asked)
         return _quality(store, asked, principal.tenant)
 
     return router
@@ -200,6 +208,10 @@ def _versions(store: Store, asked: VersionsAsked, tenant: str) -> FoundVersions:
     none = asked.adjust_for == ["none"]
     names = () if none else tuple(n for n in dimensions_of(asked.adjust_for) if n != by)
     question = question_of(asked, store.layout, tenant=tenant)
+    if asked.min_group is not None:
+        two = {**question.filters, by: (asked.a, asked.b)}
+        arms = replace(question, group_by=(by,), filters=two)
+        refuse_small(store, arms, asked.min_group)
     rows = _arms(store, question, (by, asked.a, asked.b), names)
     found = compare(
         [_stratum(row) for row in rows],

@@ -11,9 +11,10 @@ from fastapi.responses import Response
 from otel_costattr.errors import BadInput
 from otel_costattr_collector.access.gate import Principal
 from otel_costattr_collector.analytics import answering
-from otel_costattr_collector.analytics.asking import Asked, CostsAsked
+from otel_costattr_collector.analytics.asking import Asked, CostsAsked, dimensions_of
 from otel_costattr_collector.analytics.catalogue import BY_QUERY, QUESTIONS, Named
 from otel_costattr_collector.analytics.rows import Line, Page, Session
+from otel_costattr_collector.analytics.small_groups import asked_as, refuse
 from otel_costattr_collector.answers import Costs, costs, failure
 from otel_costattr_collector.store import Store
 
@@ -64,6 +65,7 @@ def _add_costs(router: APIRouter, store: Store, reader: Any) -> None:
 
         Amounts are decimal strings in USD. An amount is null, never 0, where nothing has a price.
         """
+        asked = asked_as(principal, "costs", asked)
         if asked.format != "json":
             return _file(answering.export_costs(store, asked, tenant=principal.tenant))
         return costs(store, asked, tenant=principal.tenant)
@@ -74,6 +76,8 @@ def _add_question(router: APIRouter, store: Store, reader: Any, named: Named) ->
     words: Any = named.asked
 
     def ask(asked: Annotated[words, Query()], principal: Principal = reader) -> Any:
+        group_by = dimensions_of(getattr(asked, "group_by", ())) or named.group_by
+        asked = asked_as(principal, named.query, asked, group_by)
         if asked.format != "json":
             return _file(answering.export(store, named, asked, tenant=principal.tenant))
         return answering.answer(store, named, asked, tenant=principal.tenant)
@@ -97,6 +101,7 @@ def _add_session(router: APIRouter, store: Store, reader: Any) -> None:
         principal: Principal = reader,
     ) -> SessionDetail:
         """One session: its sums, and every call, tool and other cost in it, the oldest first."""
+        refuse(principal)
         if asked.format != "json":
             raise BadInput("format: ask /v1/calls with where=session=... for a file")
         words = asked.model_copy(update={"where": [*asked.where, f"session={session}"]})

@@ -9,7 +9,7 @@ from typing import Any, Final
 from otel_costattr.errors import BadInput
 
 from ..analytics.notes import usd
-from .words import add_words, api_of, as_json, parameters_of
+from .words import add_min_group, add_words, api_of, as_json, parameters_of
 
 _EXIT: Final = {"regression": 1, "improvement": 0, "no regression": 0, "undecided": 2}
 
@@ -44,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--least-calls", type=int, default=30, help="calls that each side must have (default: 30)"
     )
+    add_min_group(parser)
     add_words(parser)
 
 
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         adjust_for=arguments.adjust_for,
         alpha=arguments.alpha,
         least_calls=arguments.least_calls,
+        min_group=arguments.min_group,
     )
     found = api_of(arguments).get("/v1/analytics/versions", words)
     print(as_json(found) if arguments.json else _table(found))

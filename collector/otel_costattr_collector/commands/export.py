@@ -16,7 +16,7 @@ from ..client import Api
 from ..margins.question import MARGINS
 from ..progress import tracked
 from ..spend import MAX_FILE_ROWS, edge, instant_of, time_zone
-from .words import add_words, api_of, parameters_of
+from .words import add_min_group, add_words, api_of, parameters_of
 
 WHAT: Final = {
     "costs": "/v1/analytics/costs",
@@ -44,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--by", action="append", default=[], metavar="DIMENSION[,...]")
     parser.add_argument("--grain", choices=("15m", "hour", "day", "week", "month"))
+    add_min_group(parser)
     add_words(parser)
 
 
@@ -69,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _words(arguments: argparse.Namespace) -> list[tuple[str, str]]:
     more = {"format": arguments.format, "limit": MAX_FILE_ROWS, "grain": arguments.grain}
+    more["min_group"] = arguments.min_group
     words = parameters_of(arguments, **more)
     return [*words, *(("group_by", names) for names in arguments.by)]
 

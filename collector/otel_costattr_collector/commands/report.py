@@ -11,6 +11,7 @@ from typing import Final
 from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
 from ..report import FORMATS, as_table, trends_of
 from ..spend import MAX_ROWS
+from .words import add_min_group
 
 _PATH: Final = "/v1/analytics/costs"
 _GRAINS: Final = ("15m", "hour", "day", "week", "month")
@@ -41,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="count only these; may be repeated",
     )
     parser.add_argument("--limit", type=int, default=1000, help="most rows (default: 1000)")
+    add_min_group(parser)
     parser.add_argument(
         "--format", choices=sorted(FORMATS), default="table", help="how to print (default: table)"
     )
@@ -133,6 +135,7 @@ def _words(arguments: argparse.Namespace) -> list[tuple[str, str]]:
         "end_date": arguments.end,
         "time_zone": arguments.time_zone,
         "measure": arguments.measure,
+        "min_group": arguments.min_group,
         "as_of": arguments.as_of,
     }
     return [*parameters, *((name, value) for name, value in named.items() if value is not None)]

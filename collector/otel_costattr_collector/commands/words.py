@@ -35,6 +35,16 @@ def add_words(parser: argparse.ArgumentParser, *, period: bool = True) -> None:
     parser.add_argument("--key", help=f"a key that may read (default: {KEY_VARIABLE})")
 
 
+def add_min_group(parser: argparse.ArgumentParser) -> None:
+    """Add `--min-group`, for answers that are shared."""
+    parser.add_argument(
+        "--min-group",
+        type=int,
+        metavar="N",
+        help="fewest people behind a row: smaller groups come as one row __small__",
+    )
+
+
 def parameters_of(arguments: argparse.Namespace, **more: object) -> list[tuple[str, str]]:
     """Write the options as parameters of the API, those that were given."""
     named = {

@@ -13,6 +13,7 @@ from otel_costattr_collector.access.gate import Principal
 from otel_costattr_collector.analytics import answering
 from otel_costattr_collector.analytics.router import ANSWERS
 from otel_costattr_collector.analytics.rows import Page
+from otel_costattr_collector.analytics.small_groups import asked_as
 from otel_costattr_collector.margins.question import MARGINS, Margin, MarginsAsked
 from otel_costattr_collector.store import Store
 
@@ -34,6 +35,7 @@ def margins_router(store: Store, reader: Any) -> APIRouter:
         """
         if principal.tenant:
             raise Forbidden("a key of one tenant does not ask what we earn")
+        asked = asked_as(principal, MARGINS.query, asked)
         if asked.format != "json":
             found = answering.export(store, MARGINS, asked)
             headers = {"X-Truncated": "true" if found.truncated else "false"}
