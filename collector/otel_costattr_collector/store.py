@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -348,12 +348,7 @@ def server(
     """
     address = address_of(url)
     base = layout or Layout()
-    chosen = Layout(
-        kind=base.kind,
-        database=address.database or base.database,
-        cluster=base.cluster,
-        time_zone=base.time_zone,
-    )
+    chosen = replace(base, database=address.database or base.database)
     hosts = hosts_of(
         address, tls or Tls(), timeout_s=timeout_s, connect_timeout_s=connect_timeout_s
     )

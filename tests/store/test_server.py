@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from otel_costattr_collector.ledger import Block, encode, lines_of
 from otel_costattr_collector.schema import Layout
 from otel_costattr_collector.store import INSERT_SETTINGS, Store, server
 
+from otel_costattr.attribution import Schema
 from otel_costattr.errors import BadSettings, PermanentError, RetryableError
 
 TABLES = ("ledger", "spend_by_tenant_day", "spend_by_feature_15m", "spend_by_session")
@@ -52,6 +54,16 @@ def test_a_server_is_migrated_written_and_asked_by_the_same_code(remote: Store) 
     with TestClient(create_api(remote)) as client:
         body = client.get("/v1/analytics/costs", params={"entity_id": "acme"}).json()
     assert body["total"]["total_cost"] == "0.0027"
+
+
+def test_the_database_of_the_url_is_all_that_it_changes() -> None:
+    """Zone and attribution schema of the layout hold for a server as for the embedded engine."""
+    asked = Layout(time_zone="Asia/Kathmandu", attribution=Schema(owner="platform"))
+
+    with server("http://127.0.0.1:1/theirs", layout=asked) as store:
+        assert store.layout == replace(asked, database="theirs")
+    with server("http://127.0.0.1:1", layout=asked) as store:
+        assert store.layout == asked
 
 
 def test_each_insert_says_how_it_wants_to_be_recognised(remote: Store, double: Double) -> None:
