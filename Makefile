@@ -6,6 +6,9 @@ UV     := $(BIN)/uv
 KEEP   ?=
 PART   ?=
 
+# Lint, types and the environments of the tests are made side by side.
+MAKEFLAGS += --jobs=2
+
 # Modules are compiled once, not at each start of a process.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -56,6 +56,7 @@ def other() -> Iterator[tuple[str, Names]]:
     server.server_close()
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_batches_freezes_and_inserts_are_told(other: tuple[str, Names], tmp_path: Path) -> None:

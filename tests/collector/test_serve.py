@@ -19,7 +19,7 @@ from wire import CALL, calls, otlp_json, traces, wire_span
 
 from otel_costattr.model import Attributes
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.measured, pytest.mark.slow, pytest.mark.timeout(120)]
 
 # gpt-4o-mini: 1,000 tokens in at 0.15 USD and 200 out at 0.60 USD per million.
 PRICE = (1000 * Decimal("0.15") + 200 * Decimal("0.60")) / 1_000_000

@@ -32,6 +32,7 @@ def short() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_http_and_grpc_are_served_to_owner_and_group(short: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_after_a_power_cut_every_block_is_there_once() -> None:
