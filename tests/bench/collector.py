@@ -1,6 +1,7 @@
 """The collector end to end: OTLP in, journal, ledger and all rollups out, over real sockets.
 
-`COSTATTR_BENCH_SPANS=10000000` sends that many instead, and prints the memory at each tenth.
+`COSTATTR_BENCH_SPANS=10000000` sends that many instead, and prints the memory at each tenth;
+with `COSTATTR_BENCH_KIND=traces` three of four are no calls, as in the traces of an application.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ TENTHS: Final = 10
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 SETTLE: Final = ("--settle-seconds", "1", "--wrapper-settle-seconds", "1")
 LONG: Final = int(os.environ.pop("COSTATTR_BENCH_SPANS", "0"))
+KIND: Final = os.environ.pop("COSTATTR_BENCH_KIND", "calls")
 
 
 def rows() -> Iterable[BenchRow]:
@@ -103,7 +105,7 @@ def over_a_long_run(spans: int) -> Iterator[BenchRow]:
     tenth = str(max(1, spans // BATCH // TENTHS))
     with served() as running:
         for place in range(1, TENTHS + 1):
-            with loaded(running, "grpc", "--requests", tenth) as load:
+            with loaded(running, "grpc", "--requests", tenth, "--kind", KIND) as load:
                 began = time.perf_counter()
                 seen = sent(load)
                 took = time.perf_counter() - began

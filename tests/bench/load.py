@@ -16,7 +16,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,12 +104,13 @@ class Template:
 
     Args:
         number: Which template; each has other tenants, models and counts.
-        kind: `calls` of models, or `web` for spans that have nothing to do with any.
+        kind: One of `KINDS`.
     """
 
     def __init__(self, number: int, kind: str) -> None:
         dice = random.Random(number)  # noqa: S311 - repeatable, no secret
-        spans = [(_call if kind == "calls" else _web)(dice, place) for place in range(BATCH)]
+        makers = itertools.cycle(KINDS[kind])
+        spans = [make(dice, place) for place, make in zip(range(BATCH), makers, strict=False)]
         self._body: Final = _request(spans).SerializeToString()
         self._spans: Final = list(self._places(spans))
 
@@ -237,6 +238,14 @@ def _span(dice: random.Random, place: int, name: str, attributes: Attributes) ->
     )
 
 
+KINDS: Final[Mapping[str, Sequence[Callable[[random.Random, int], Span]]]] = {
+    "calls": (_call,),
+    "web": (_web,),
+    "traces": (_web, _web, _web, _call),
+}
+"""What is sent: calls of models, spans that have nothing to do with any, or three of them a call."""
+
+
 # --- the process that sends -------------------------------------------------------------------
 
 
@@ -247,7 +256,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1 << 62, help="how many at most")
     parser.add_argument("--seconds", type=float, default=3600.0, help="how long at most")
     parser.add_argument("--rate", type=float, default=0.0, help="spans a second; 0 is full speed")
-    parser.add_argument("--kind", choices=["calls", "web"], default="calls")
+    parser.add_argument("--kind", choices=[*KINDS], default="calls")
     asked = parser.parse_args()
     templates = Template.several(asked.kind)
     send = door(asked.address)
