@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,14 +11,19 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
+from typing_extensions import override
+
+from otel_costattr.model import DIMENSIONS
 
 from ..bookings import Bookings
 from ..ledger import Line, amendment_of, as_mapping
 from ..ledger.dates import happened_ns
 from ..plain import decimal_text
+from ..store import Store
 
 _NS: Final = 10**9
 _NOTHING: Final = Decimal(0)
+MOST_OWNERS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,17 @@ class Difference(BaseModel):
     no_longer_priced: int = Field(description="Lines without a price after.")
 
 
+class Owned(BaseModel):
+    """What moves from one value of a dimension to another; the amount is a decimal string in USD."""
+
+    dimension: str = Field(description="A dimension, or tags.NAME.")
+    before: str = Field(description="'' where nobody knew it.")
+    after: str
+    lines: int
+    calls: int
+    amount_usd: str | None = Field(description="Null where nothing has a price.")
+
+
 class Amended(BaseModel):
     """What a run did, or would do."""
 
@@ -63,6 +79,12 @@ class Amended(BaseModel):
     closed: list[str] = Field(
         default_factory=list,
         description="Closed months among them: their pairs get a date in an open one.",
+    )
+    sessions: list[str] = Field(
+        default_factory=list, description="Sessions that were left alone, and why; 100 at most."
+    )
+    owners: list[Owned] = Field(
+        default_factory=list, description="What moves, by dimension and value; 1,000 at most."
     )
     total: Difference
     data: list[Difference] = Field(description="By tenant, month and model.")
@@ -97,6 +119,16 @@ class _Side:
         amount = values["amount_usd"]
         if amount is not None:
             self.amount = (self.amount or _NOTHING) + amount
+
+
+@dataclass(slots=True)
+class _Moved(_Side):
+    lines: int = 0
+
+    @override
+    def add(self, values: Any) -> None:
+        _Side.add(self, values)
+        self.lines += 1
 
 
 @dataclass(slots=True)
@@ -147,6 +179,76 @@ def differences(changes: Iterable[Change], time_zone: str) -> tuple[Difference, 
     found = [both.row(*key) for key, both in rows.items()]
     found.sort(key=lambda row: (-abs(Decimal(row.difference_usd)), row.tenant, row.month))
     return total.row("", "", ""), found
+
+
+def amended(
+    store: Store,
+    changes: Sequence[Change],
+    *,
+    cause: str,
+    looked_at: int,
+    booked: int,
+    dry_run: bool,
+    bookings: Bookings | None,
+) -> Amended:
+    """Say what a run did, or would do.
+
+    Args:
+        store: Knows the zone of months.
+        changes: What changes.
+        cause: Why.
+        looked_at: Lines that stand in the period.
+        booked: Lines that were written.
+        dry_run: Whether none should be.
+        bookings: Know which months are closed; None where nothing is ever booked.
+    """
+    total, rows = differences(changes, store.layout.time_zone)
+    return Amended(
+        dry_run=dry_run,
+        cause=cause,
+        looked_at=looked_at,
+        changed=len(changes),
+        booked=booked,
+        closed=closed_among(rows, bookings) if bookings else [],
+        owners=owners_of(changes),
+        total=total,
+        data=rows,
+    )
+
+
+def owners_of(changes: Iterable[Change]) -> list[Owned]:
+    """Add up what moves from one value of a dimension to another, the most lines first.
+
+    Args:
+        changes: What changes.
+    """
+    found: defaultdict[tuple[str, str, str], _Moved] = defaultdict(_Moved)
+    for change in changes:
+        old, new = as_mapping(change.line), as_mapping(change.corrected)
+        for key in _moves(old, new):
+            found[key].add(new)
+    made = [
+        Owned(
+            dimension=dimension,
+            before=before,
+            after=after,
+            lines=moved.lines,
+            calls=moved.calls,
+            amount_usd=_text(moved.amount),
+        )
+        for (dimension, before, after), moved in sorted(found.items())
+    ]
+    return sorted(made, key=lambda one: -one.lines)[:MOST_OWNERS]
+
+
+def _moves(old: Any, new: Any) -> Iterator[tuple[str, str, str]]:
+    for name in DIMENSIONS:
+        if old[name] != new[name]:
+            yield name, old[name], new[name]
+    for tag in sorted({*old["tags"], *new["tags"]}):
+        before, after = old["tags"].get(tag, ""), new["tags"].get(tag, "")
+        if before != after:
+            yield f"tags.{tag}", before, after
 
 
 def closed_among(rows: Iterable[Difference], bookings: Bookings) -> list[str]:

@@ -21,7 +21,7 @@ from ..bookings import Bookings
 from ..ledger import Line, as_mapping
 from ..ledger.columns import LINE_COLUMNS
 from ..store import Store
-from .changes import Amended, Change, closed_among, differences, pairs
+from .changes import Amended, Change, amended, pairs
 from .heads import COSTS, heads_between, period_of
 from .reprice import MOST_CHANGES
 from .wishes import BY_HAND
@@ -161,19 +161,16 @@ class _Looked:
         booked: int = 0,
         dry_run: bool = False,
     ) -> Amended:
-        changes = self.changes()
-        total, rows = differences(changes, store.layout.time_zone)
-        return Amended(
-            dry_run=dry_run,
+        made = amended(
+            store,
+            self.changes(),
             cause=cause,
             looked_at=len(self.lines),
-            changed=len(changes),
             booked=booked,
-            closed=closed_among(rows, bookings),
-            left={PROVEN: self.proven} if self.proven else {},
-            total=total,
-            data=rows,
+            dry_run=dry_run,
+            bookings=bookings,
         )
+        return made.model_copy(update={"left": {PROVEN: self.proven} if self.proven else {}})
 
 
 def _look(store: Store, rules: Sequence[Rule], tenant: str) -> _Looked:

@@ -16,7 +16,7 @@ from ..analytics.asking import Asked, Time, Words, question_of
 from ..bookings import MAX_LINES, Bookings
 from ..ledger import Line, as_mapping
 from ..store import Store
-from .changes import Amended, Change, closed_among, differences, pairs
+from .changes import Amended, Change, amended, pairs
 from .heads import heads_between, period_of
 from .recompute import call_of, repriced
 
@@ -193,14 +193,12 @@ def _amended(
     booked: int = 0,
     dry_run: bool = False,
 ) -> Amended:
-    total, rows = differences(found.changes, store.layout.time_zone)
-    return Amended(
-        dry_run=dry_run,
+    return amended(
+        store,
+        found.changes,
         cause=cause,
         looked_at=found.count,
-        changed=len(found.changes),
         booked=booked,
-        closed=closed_among(rows, bookings) if bookings else [],
-        total=total,
-        data=rows,
+        dry_run=dry_run,
+        bookings=bookings,
     )

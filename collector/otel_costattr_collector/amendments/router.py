@@ -17,6 +17,7 @@ from ..store import Store
 from .changes import Amended
 from .reattribute import Owners, reattribute
 from .reprice import Repricing, Supposed, reprice, what_if
+from .sessions import FromSessions, complete_sessions
 
 _NEEDS: Final[dict[int | str, dict[str, Any]]] = {
     code: FAILURES[code] for code in (400, 401, 403, 422, 503)
@@ -78,3 +79,8 @@ def _add_owners(router: APIRouter, store: Store, bookings: Bookings, *, admin: A
     def own_again(wanted: Owners, principal: Principal = admin) -> Amended:
         """Give lines the owners that were learned later, all of them or none."""
         return reattribute(store, bookings, wanted, tenant=principal.tenant)
+
+    @router.post("/v1/reattribute/sessions")
+    def own_by_session(wanted: FromSessions, principal: Principal = admin) -> Amended:
+        """Give lines what other lines of their session say, all of them or none."""
+        return complete_sessions(store, bookings, wanted, tenant=principal.tenant)

@@ -121,10 +121,20 @@ def _words(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"{total[what]:,} {what.replace('_', ' ')}"
     if found.get("closed"):
         yield f"closed, so booked with a date in an open month: {', '.join(found['closed'])}"
+    for owned in found.get("owners", ()):
+        yield _owned(owned)
     for why, count in found["left"].items():
         yield f"{count:,} left alone: {why}"
+    for session in found.get("sessions", ()):
+        yield f"  session {session}"
     if not found["dry_run"]:
         yield f"{found['booked']:,} lines booked"
+
+
+def _owned(owned: Mapping[str, Any]) -> str:
+    amount = "no price" if owned["amount_usd"] is None else f"{owned['amount_usd']} USD"
+    before, after = owned["before"] or "(nobody)", owned["after"] or "(nobody)"
+    return f"{owned['dimension']}: {before} -> {after}: {owned['lines']:,} lines, {amount}"
 
 
 def _table(found: Mapping[str, Any]) -> str:
