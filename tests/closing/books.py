@@ -29,7 +29,7 @@ DAY_NS = 86_400 * 10**9
 OCTOBER = int(datetime(2024, 10, 1, tzinfo=UTC).timestamp()) * 10**9
 NOVEMBER = OCTOBER + 31 * DAY_NS
 NOW_NS = NOVEMBER + 34 * DAY_NS + 12_345
-"""4 December 2024."""
+"""5 December 2024."""
 # gpt-4o-mini: 1,000 tokens in at 0.15 USD and 200 out at 0.60 USD per million.
 CALL = Decimal("0.00027")
 DIMENSIONS = ("tenant", "feature", "session", "user", "model", "provider", "status", "entry")

@@ -143,7 +143,7 @@ def test_a_closing_is_known_once(books: Books) -> None:
 
 
 def test_a_month_that_is_not_over_cannot_be_closed(books: Books) -> None:
-    """December is not over on the 4th; a word that is no month is none."""
+    """December is not over on the 5th; a word that is no month is none."""
     with pytest.raises(BadInput, match="2024-12 is not over in UTC"):
         books.closer.close("2024-12", who="ann", note="")
     with pytest.raises(BadInput, match="no month"):
