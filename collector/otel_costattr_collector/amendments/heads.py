@@ -217,22 +217,3 @@ def heads_of_spans(
             name = values["source_key"] or f"{values['trace_id']}:{values['span_id']}"
             found.setdefault(str(name), []).append(line)
     return {key: tuple(lines) for key, lines in found.items()}
-
-
-def heads_of_call(store: Store, call_key: str) -> tuple[Line, ...]:
-    """Return the heads that carry a call's key, duplicates among them.
-
-    Args:
-        store: Where the ledger is.
-        call_key: 24 hex digits.
-
-    Raises:
-        StoreError: The store refused or did not answer.
-    """
-    period = Period(
-        first_ns=0,
-        last_ns=LAST_NS,
-        conditions=("ledger.call_key = {call_key:String}",),
-        parameters={"call_key": call_key},
-    )
-    return tuple(_pages(store, period, CALLS, 0, LAST_NS))
