@@ -23,7 +23,14 @@ from otel_costattr_collector.audit.auditor import AnotherMends, Auditor
 from otel_costattr_collector.audit.lease import Lease
 from otel_costattr_collector.audit.report import Report
 from otel_costattr_collector.audit.rollups import Days, rollups_of
-from otel_costattr_collector.ledger import Line, amendment_of, lines_of, reversal_of
+from otel_costattr_collector.ledger import (
+    CostLine,
+    Line,
+    amendment_of,
+    line_of_cost,
+    lines_of,
+    reversal_of,
+)
 from otel_costattr_collector.schema import Layout
 from otel_costattr_collector.store import Store
 
@@ -75,6 +82,51 @@ def test_a_span_that_two_collectors_wrote_counts_once(store: Store) -> None:
     assert again.differences == 0
     ((lines, calls, *_, cost, _list),) = all_totals(store)
     assert (lines, calls, cost) == (4, 4, 4 * CALL_USD)
+
+
+def _cost(name: str, amount_usd: str = "0.5") -> Line:
+    return line_of_cost(
+        CostLine(
+            entry="cost",
+            identity=("key", f"cost:{name}"),
+            event_ns=RECORDED_NS,
+            amount_usd=Decimal(amount_usd),
+            owner=Owner(values={"tenant": "acme"}),
+        )
+    )
+
+
+def test_a_cost_that_two_collectors_wrote_counts_once(store: Store) -> None:
+    """A cost has no call key: its line id says that it is the same; another cost is another."""
+    book(store, [_cost("a"), _cost("b")], batch_id=1)
+    book(store, [_cost("a"), _cost("c")], batch_id=2, recorded_ns=RECORDED_NS + NS)
+
+    found = _auditor(store).audit(DAYS, repair=True)
+    again = _auditor(store).audit(DAYS, repair=True)
+
+    assert _found(found) == {"call_keys": (1, 1, 0)}
+    assert (found.checks[0].calls_difference, found.checks[0].cost_difference) == (
+        0,
+        Decimal("0.5"),
+    )
+    assert again.differences == 0
+    ((lines, calls, *_, cost, _list),) = all_totals(store)
+    assert (lines, calls, cost) == (3, 0, Decimal("1.5"))
+
+
+def test_an_amended_cost_that_two_collectors_wrote_counts_once(store: Store) -> None:
+    """The copy of a cost that was amended is taken back, the amendment stays."""
+    pair = amendment_of(_cost("a"), _cost("a", "0.2"), cause="reprice:x")
+    book(store, [_cost("a"), *pair], batch_id=1)
+    book(store, [_cost("a")], batch_id=2, recorded_ns=RECORDED_NS + NS)
+
+    found = _auditor(store).audit(DAYS, repair=True)
+    again = _auditor(store).audit(DAYS, repair=True)
+
+    assert _found(found) == {"call_keys": (1, 1, 0)}
+    assert again.differences == 0
+    ((*_, cost, _list),) = all_totals(store)
+    assert cost == Decimal("0.2")
 
 
 def test_duplicates_are_only_told_unless_asked_to_mend(store: Store) -> None:

@@ -1,4 +1,7 @@
-"""Call keys in the ledger: which calls may count more than once, and every line of them."""
+"""Call keys in the ledger: which calls may count more than once, and every line of them.
+
+A cost that is no call has no call key; its line id, which is a hash of what it is, stands for one.
+"""
 
 from __future__ import annotations
 
@@ -20,27 +23,29 @@ CALLS_AT_ONCE: Final = 500
 MOST_SUSPECTS: Final = 50_000
 _KEY_TENANT: Final = "if(spent.owner_source['tenant'] = 'key', spent.tenant, '')"
 _ROOT: Final = "if(spent.entry = 'reversal', spent.amends, spent.line_id)"
+_CALL: Final = f"if(spent.call_key = '', {_ROOT}, spent.call_key)"
+_ENTRIES: Final = "('call', 'cost', 'rebook', 'reversal')"
 _RECORDED: Final = (
     "toDate(spent.recorded_ns, {zone:String}) BETWEEN {first:Date} AND {last:Date}"
-    " AND spent.entry IN ('call', 'rebook', 'reversal')"
+    f" AND spent.entry IN {_ENTRIES}"
 )
 
 _SUSPECTS: Final = f"""
 SELECT call_key, min(first_ns) AS first_ns FROM
 (
-    SELECT any(spent.call_key) AS call_key,
+    SELECT any({_CALL}) AS call_key,
         toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns
     FROM ledger AS spent WHERE {_RECORDED}
     GROUP BY {_ROOT}, {_KEY_TENANT}
-    HAVING sum(spent.lines) NOT IN (0, 1)
+    HAVING sum(spent.lines) NOT IN (0, 1) OR countIf(spent.entry = 'cost') > 1
     UNION ALL
-    SELECT spent.call_key AS call_key,
+    SELECT {_CALL} AS call_key,
         toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns
     FROM ledger AS spent WHERE {_RECORDED}
     GROUP BY call_key, {_KEY_TENANT}
     HAVING sum(spent.calls) NOT IN (0, 1)
     UNION ALL
-    SELECT any(spent.call_key) AS call_key,
+    SELECT any({_CALL}) AS call_key,
         toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns
     FROM ledger AS spent
     WHERE {_RECORDED} AND spent.entry = 'reversal' AND startsWith(spent.cause, '{OURS}')
@@ -53,11 +58,18 @@ GROUP BY call_key ORDER BY call_key LIMIT {{at_most:UInt64}}
 
 _LINES: Final = f"""
 SELECT {select_list()}, ledger.batch_id, toUnixTimestamp64Nano(ledger.recorded_ns),
-    {_KEY_TENANT.replace("spent.", "ledger.")}
+    {_KEY_TENANT.replace("spent.", "ledger.")},
+    ledger.call_key = '' AND ledger.line_id IN
+    (
+        SELECT spent.amends FROM ledger AS spent
+        WHERE spent.entry = 'rebook' AND spent.call_key = ''
+            AND spent.amends IN {{call_keys:Array(String)}}
+    )
 FROM ledger
-WHERE ledger.call_key IN {{call_keys:Array(String)}}
+WHERE (ledger.call_key IN {{call_keys:Array(String)}}
+        OR (ledger.call_key = '' AND {_ROOT.replace("spent.", "ledger.")} IN {{call_keys:Array(String)}}))
     AND ledger.event_ns >= fromUnixTimestamp64Nano({{first_ns:Int64}}, 'UTC')
-    AND ledger.entry IN ('call', 'rebook', 'reversal')
+    AND ledger.entry IN {_ENTRIES}
 """
 _DAY_NS: Final = 86_400 * 10**9
 
@@ -118,7 +130,11 @@ def _booked(store: Store, suspects: Sequence[Suspect]) -> Sequence[Booked]:
 
 
 def _read(row: Sequence[Any]) -> Booked:
-    *line, batch_id, recorded_ns, key_tenant = row
+    *line, batch_id, recorded_ns, key_tenant, amended = row
     return Booked(
-        line=from_row(line), batch_id=batch_id, recorded_ns=recorded_ns, key_tenant=key_tenant
+        line=from_row(line),
+        batch_id=batch_id,
+        recorded_ns=recorded_ns,
+        key_tenant=key_tenant,
+        amended=bool(amended),
     )

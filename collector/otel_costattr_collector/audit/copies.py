@@ -33,12 +33,14 @@ class Booked:
         batch_id: The batch that wrote it.
         recorded_ns: When.
         key_tenant: The tenant that the sender's key proved, or `''`.
+        amended: Whether a rebook that is no call stands for it, so that no copy of it may.
     """
 
     line: Line
     batch_id: int
     recorded_ns: int
     key_tenant: str = ""
+    amended: bool = False
 
     @property
     def by_name(self) -> Mapping[str, Any]:
@@ -94,9 +96,16 @@ def _of_one_call(booked: Sequence[Booked]) -> list[Surplus]:
         valid, needless = _divided(reversals, most=len(copies))
         found += [one for one in _restored(copies, needless) if _id(one) not in present]
         left = _standing(copies, valid)
+        if left and left[0].amended:
+            found += [_copy(one) for one in left]
+            continue
         heads += [one for one in left[:1] if not one.by_name["cause"].startswith(RESTORE)]
-        found += [_taken_back("copy", one, f"{COPY}{one.batch_id:016x}") for one in left[1:]]
+        found += [_copy(one) for one in left[1:]]
     return found + [_taken_back("same_call", one, SAME_CALL) for one in _losers(heads)]
+
+
+def _copy(one: Booked) -> Surplus:
+    return _taken_back("copy", one, f"{COPY}{one.batch_id:016x}")
 
 
 def _id(found: Surplus) -> str:
