@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from otel_costattr_collector import migrate, schema
 
 _HEAD: Final = re.compile(r"\A((?:-- .*\n)+)CREATE (TABLE|MATERIALIZED VIEW) IF NOT EXISTS (\w+)")
+_CHANGE: Final = re.compile(r"\A((?:-- .*\n)+)ALTER TABLE (\w+)")
 _GROUP: Final = re.compile(r"^    -- (.+)$")
 _COLUMN: Final = re.compile(r"^    (\w+) +([A-Z].*?) +COMMENT '((?:[^']|'')*)'", re.MULTILINE)
 _ALIAS: Final = re.compile(r"^    (\w+) (\w+) ALIAS (.+)\n +COMMENT '((?:[^']|'')*)'", re.MULTILINE)
@@ -22,8 +24,9 @@ _INTRODUCTION: Final = """\
 
 Made from the SQL in this folder by `python scripts/write_dictionary.py`; a test compares.
 
-- `migrations/` holds the tables and the views that feed them: one object a file, applied in order
-  by `costattr migrate` or `costattr serve`, forward only. A file that was applied is never edited.
+- `migrations/` holds the tables, the views that feed them and what was changed later: one object
+  or change a file, applied in order by `costattr migrate` or `costattr serve`, forward only. A file
+  that was applied is never edited.
 - `queries/` holds the named questions. The command line, the API and the dashboards use this text.
 
 Both are plain SQL for one server. Comments such as `/*{engine}*/` mark what another layout changes:
@@ -61,9 +64,15 @@ def main() -> None:
 
 def dictionary() -> str:
     """Make the whole dictionary."""
-    objects = [_object(migration) for migration in migrate.shipped()]
+    every = migrate.shipped()
+    objects = [_object(one) for one in every if not _CHANGE.match(one.text)]
     feeds = {_TARGET.findall(one.text)[0]: one for one in objects if one.is_view}
-    tables = [_table(one, feeds.get(one.name)) for one in objects if not one.is_view]
+    changes = [found for found in map(_change, every) if found]
+    tables = [
+        _table(one, feeds.get(one.name), [says for name, says in changes if name == one.name])
+        for one in objects
+        if not one.is_view
+    ]
     return "\n".join([_INTRODUCTION, *tables, _queries()])
 
 
@@ -74,13 +83,22 @@ def _object(migration: migrate.Migration) -> Object:
     return Object(
         name=head[3],
         file=migration.name,
-        about=" ".join(line.removeprefix("-- ") for line in head[1].splitlines()),
+        about=_plain(head[1]),
         text=migration.text,
         is_view=head[2] != "TABLE",
     )
 
 
-def _table(one: Object, feed: Object | None) -> str:
+def _change(migration: migrate.Migration) -> tuple[str, str] | None:
+    head = _CHANGE.match(migration.text)
+    return (head[2], f"`migrations/{migration.name}`: {_plain(head[1])}") if head else None
+
+
+def _plain(comment: str) -> str:
+    return " ".join(line.removeprefix("-- ") for line in comment.splitlines())
+
+
+def _table(one: Object, feed: Object | None, changes: Sequence[str]) -> str:
     engine = _ENGINE.findall(one.text)[0]
     clauses = "; ".join(f"{word.lower()} `{what}`" for word, what in _CLAUSE.findall(one.text))
     fed = f" Fed by `{feed.name}` (`migrations/{feed.file}`)." if feed else ""
@@ -88,6 +106,7 @@ def _table(one: Object, feed: Object | None) -> str:
         f"## {one.name}\n",
         f"{one.about}\n",
         f"`migrations/{one.file}`; {engine}; {clauses}.{fed}\n",
+        *(f"{change}\n" for change in changes),
         "| column | type | what it holds |",
         "| --- | --- | --- |",
         *_rows(one.text),

@@ -62,12 +62,14 @@ class Source:
         dimensions: What it can be asked for; None for everything, tags included.
         grain: Its unit of time: `day` in the reporting time zone, `quarter` hours, or `exact`.
         moment: The column that says when it happened.
+        month: Its month, where the engine keeps sums of months beside the rows; else `''`.
     """
 
     table: str
     dimensions: frozenset[str] | None
     grain: Literal["day", "quarter", "exact"]
     moment: str
+    month: str = ""
 
 
 _TENANT_DAY: Final = "tenant plan provider environment data_mode entry status"
@@ -83,6 +85,7 @@ SOURCES: Final[tuple[Source, ...]] = (
         dimensions=frozenset(_TENANT_DAY.split()),
         grain="day",
         moment="spent.day",
+        month="toStartOfMonth(spent.day)",
     ),
     Source(
         table="spend_by_feature_15m",
@@ -122,6 +125,8 @@ def text(name: str) -> str:
 def render(name: str, parts: Mapping[str, str] | None = None) -> str:
     """Replace parts of a named query; those that are not given keep their defaults.
 
+    Where `keys` are given, `first` and `last` are the first and the last of them.
+
     Raises:
         BadInput: There is no such query or no such part in it.
     """
@@ -131,8 +136,11 @@ def render(name: str, parts: Mapping[str, str] | None = None) -> str:
     if unknown:
         raise BadInput(f"query {name!r} has no part {', '.join(sorted(unknown))}")
 
+    keys = given.get("keys", "").split(", ")
+    ends = {"first": keys[0], "last": keys[-1]}
+
     def replaced(found: re.Match[str]) -> str:
-        return given.get(found[1], found[0])
+        return given.get(found[1]) or ends.get(found[1]) or found[0]
 
     return _PART.sub(replaced, source)
 

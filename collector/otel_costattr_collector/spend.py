@@ -305,8 +305,9 @@ def _grains(question: Question, more: Iterable[Edge]) -> frozenset[str]:
 
 
 def _period(question: Question, source: queries.Source, parameters: dict[str, object]) -> list[str]:
+    limit = _month if source.month and _is_months(question) else _limit
     conditions = [
-        _limit(source, name, compares, end, parameters)
+        limit(source, name, compares, end, parameters)
         for name, compares, end in (("since", ">=", question.since), ("until", "<", question.until))
         if end is not None
     ]
@@ -319,6 +320,11 @@ def _period(question: Question, source: queries.Source, parameters: dict[str, ob
             else "spent.recorded_date < {as_of:Date}"
         )
     return conditions
+
+
+def _is_months(question: Question) -> bool:
+    ends = (end for end in (question.since, question.until) if end is not None)
+    return question.as_of is None and all(end.day is not None and end.day.day == 1 for end in ends)
 
 
 def window(
@@ -345,6 +351,14 @@ def _limit(
         return f"{source.moment} {compares} {{{name}_day:Date}}"
     parameters[f"{name}_ns"] = end.ns
     return f"{source.moment} {compares} fromUnixTimestamp64Nano({{{name}_ns:Int64}}, 'UTC')"
+
+
+def _month(
+    source: queries.Source, name: str, compares: str, end: Edge, parameters: dict[str, object]
+) -> str:
+    # A text, because the engine turns a comparison with a date into one of days.
+    parameters[f"{name}_month"] = f"{end.day}"
+    return f"{source.month} {compares} {{{name}_month:String}}"
 
 
 def total_and_rows(
