@@ -2,7 +2,8 @@
 --
 -- As it stands days are those of UTC. What has no price has no cost here either: BilledCost is NULL
 -- where FOCUS wants a number, because unknown is not 0; x_Status says so. Amendments of a closed day
--- are in the day of the event, with ChargeClass Correction.
+-- are in the day of the event, with ChargeClass Correction. Days that the rows asked for cannot reach
+-- are left out first: a day has at least as many rows as tenants.
 --
 -- Columns:
 --   BillingPeriodStart, BillingPeriodEnd   the month, UTC
@@ -32,6 +33,16 @@
 --   x_Status          priced, estimated, unpriced, committed or aggregate
 --   x_Entry           call, cost, reversal, rebook, allocation or true_up
 WITH
+    (
+        SELECT if(max(so_far) < /*{limit*/ 1000 /*}*/, toDate('2149-06-06'), minIf(by_day, so_far >= /*{limit*/ 1000 /*}*/))
+        FROM
+        (
+            SELECT /*{day*/ toDate(spent.event_ns, 'UTC') /*}*/ AS by_day, sum(uniqExact(spent.tenant)) OVER (ORDER BY by_day) AS so_far
+            FROM ledger AS spent
+            WHERE spent.status != 'duplicate_of' AND (/*{filter*/ true /*}*/)
+            GROUP BY by_day
+        )
+    ) AS last_day,
     /*{day*/ toDate(spent.event_ns, 'UTC') /*}*/ AS by_day,
     spent.model AS by_model,
     spent.operation AS by_operation
@@ -77,7 +88,7 @@ SELECT
     spent.status AS x_Status,
     spent.entry AS x_Entry
 FROM ledger AS spent
-WHERE spent.status != 'duplicate_of' AND (/*{filter*/ true /*}*/)
+WHERE spent.status != 'duplicate_of' AND (/*{filter*/ true /*}*/) AND by_day <= last_day
 GROUP BY
     by_day, spent.entry, spent.status, spent.provider, spent.model, spent.operation, spent.region,
     spent.price_entry, spent.price_book, spent.tenant, spent.feature, spent.prompt_version,

@@ -1,6 +1,7 @@
 -- Sessions and what each cost, the most expensive first.
 --
--- As it stands it answers for the last day.
+-- Which sessions are the dearest is read from any table that keeps spend by session, everything else
+-- from their lines alone. As it stands it answers for the last day, from the ledger.
 --
 -- Columns:
 --   tenant          of the session; '' where nobody knows
@@ -18,6 +19,15 @@
 --   calls_cost      USD of model calls; NULL if none has a price
 --   other_cost      USD of costs that are no model call, such as tools; NULL if there are none
 --   total_cost      USD; NULL if nothing has a price
+WITH dearest AS
+(
+    SELECT spent.tenant, spent.session
+    FROM /*{source*/ ledger /*}*/ AS spent
+    WHERE /*{kept*/ spent.event_ns >= now() - INTERVAL 1 DAY /*}*/
+    GROUP BY spent.tenant, spent.session
+    ORDER BY sum(spent.amount_usd) DESC NULLS LAST, sum(spent.calls) DESC, spent.tenant, spent.session
+    LIMIT /*{limit*/ 1000 /*}*/
+)
 SELECT
     spent.tenant AS tenant,
     spent.session AS session,
@@ -35,7 +45,7 @@ SELECT
     sum(nullIf(spent.other_usd, 0)) AS other_cost,
     sum(spent.amount_usd) AS total_cost
 FROM ledger AS spent
-WHERE /*{filter*/ spent.event_ns >= now() - INTERVAL 1 DAY /*}*/
+WHERE (/*{filter*/ spent.event_ns >= now() - INTERVAL 1 DAY /*}*/) AND (spent.tenant, spent.session) IN (dearest)
 GROUP BY tenant, session
 ORDER BY total_cost DESC NULLS LAST, calls DESC, tenant, session
 LIMIT /*{limit*/ 1000 /*}*/

@@ -22,7 +22,7 @@
 --   traces            different traces; NULL likewise
 --   cost_per_trace    USD; NULL likewise
 SELECT
-    grouping(/*{keys*/ feature /*}*/) > 0 AS is_total,
+    grouping(/*{first*/ feature /*}*/) > 0 AS is_total,
     /*{dimensions*/ spent.feature AS feature /*}*/,
     sum(spent.amount_usd) AS total_cost,
     sum(spent.calls) AS calls,
@@ -50,6 +50,7 @@ SELECT
     /*}*/
 FROM ledger AS spent
 WHERE /*{filter*/ true /*}*/
-GROUP BY GROUPING SETS ((/*{keys*/ feature /*}*/), ())
-ORDER BY is_total DESC, total_cost DESC NULLS LAST, calls DESC, /*{keys*/ feature /*}*/
+GROUP BY ROLLUP(/*{keys*/ feature /*}*/)
+HAVING grouping(/*{last*/ feature /*}*/) = is_total
+ORDER BY is_total DESC WITH FILL FROM 1 TO 0 STEP -1, total_cost DESC NULLS LAST, calls DESC, /*{keys*/ feature /*}*/
 LIMIT /*{limit*/ 1000 /*}*/

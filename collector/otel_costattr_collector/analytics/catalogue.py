@@ -129,6 +129,14 @@ def _ungrouped(query: str) -> Ask:
     return ask
 
 
+def _sessions(_: Asked, question: Question) -> Written:
+    frame = spend.frame(question, table="ledger")
+    kept = spend.frame(replace(question, group_by=("tenant", "session")))
+    frame.parameters.update(kept.parameters)
+    parts = {"source": kept.source.table, "kept": kept.parts["filter"]}
+    return _written("sessions", frame, question, parts)
+
+
 def _coverage(_: Asked, question: Question) -> Written:
     return each("coverage", question, lambda _: {})
 
@@ -310,7 +318,7 @@ QUESTIONS: Final[tuple[Named, ...]] = (
         summary="Sessions and what each cost",
         row=rows.Session,
         asked=Asked,
-        ask=_ungrouped("sessions"),
+        ask=_sessions,
         by_dimensions=False,
     ),
     Named(
