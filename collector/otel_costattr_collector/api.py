@@ -13,8 +13,9 @@ from fastapi.responses import JSONResponse
 from otel_costattr.errors import BadInput, RetryableError, StoreError
 from otel_costattr.pricing import PriceBook, shipped_book
 from otel_costattr_collector import answers
+from otel_costattr_collector.access.dependency import who_may
 from otel_costattr_collector.access.errors import AccessError, Unauthenticated
-from otel_costattr_collector.access.gate import ANONYMOUS, Gate, Principal
+from otel_costattr_collector.access.gate import Gate, Principal
 from otel_costattr_collector.allocation.router import allocation_router
 from otel_costattr_collector.amendments.router import amendments_router
 from otel_costattr_collector.analytics.investigations import investigations_router
@@ -70,10 +71,10 @@ def create_api(
     )
     _add_health(api, store, ready)
     api.state.bookings = bookings or Bookings(store)
-    reader = Depends(_reader(gate))
+    reader = Depends(who_may(gate, "read"))
     api.include_router(questions_router(store, reader))
     api.include_router(investigations_router(store, reader))
-    sender = Depends(_sender(gate))
+    sender = Depends(who_may(gate, "ingest"))
     api.include_router(amendments_router(store, api.state.bookings, gate, book=book))
     _add_outcomes(api, store, sender)
     api.include_router(margins_router(store, reader))
@@ -112,28 +113,6 @@ def _add_health(api: FastAPI, store: Store, ready: Callable[[], str]) -> None:
             raise RetryableError(reason)
         store.ping()
         return Health(status="ok")
-
-
-def _reader(gate: Gate | None) -> Callable[[Request], Principal]:
-    def reader(request: Request) -> Principal:
-        if gate is None:
-            return ANONYMOUS
-        principal = gate.authenticate(request.headers.items())
-        principal.require("read")
-        return principal
-
-    return reader
-
-
-def _sender(gate: Gate | None) -> Callable[[Request], Principal]:
-    def sender(request: Request) -> Principal:
-        if gate is None:
-            return ANONYMOUS
-        principal = gate.authenticate(request.headers.items())
-        principal.require("ingest")
-        return principal
-
-    return sender
 
 
 def _add_outcomes(api: FastAPI, store: Store, sender: Any) -> None:

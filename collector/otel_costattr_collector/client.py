@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import os
@@ -23,6 +24,19 @@ DEFAULT_URL: Final = "http://127.0.0.1:8320"
 URL_VARIABLE: Final = "COSTATTR_URL"
 KEY_VARIABLE: Final = "COSTATTR_KEY"
 _TIMEOUT_S: Final = 90.0
+
+
+def add_api(parser: argparse.ArgumentParser, *, key: str) -> None:
+    """Add `--url` and `--key`, which say whom to ask and as whom.
+
+    Args:
+        parser: Of a command.
+        key: Which key it takes, such as `a key that may read`.
+    """
+    parser.add_argument(
+        "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
+    )
+    parser.add_argument("--key", help=f"{key} (default: {KEY_VARIABLE})")
 
 
 class Api:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from otel_costattr.errors import BadInput
 from otel_costattr_collector import schema
-from otel_costattr_collector.access.gate import Gate, Principal
+from otel_costattr_collector.access.dependency import who_may
+from otel_costattr_collector.access.gate import Gate
 from otel_costattr_collector.answers import failure
 from otel_costattr_collector.store import Store
 
@@ -116,12 +117,7 @@ def retention_router(retention: Retention, gate: Gate) -> APIRouter:
     """
     router = APIRouter(tags=["operations"])
 
-    def admin(request: Request) -> Principal:
-        principal = gate.authenticate(request.headers.items())
-        principal.require("admin")
-        return principal
-
-    @router.post("/v1/retain", responses=_FAILURES, dependencies=[Depends(admin)])
+    @router.post("/v1/retain", responses=_FAILURES, dependencies=[Depends(who_may(gate, "admin"))])
     def retain(wanted: Wanted) -> Retained:
         """Drop whole old months of the ledger; rollups keep their sums."""
         return retention.retain(wanted.months, dry_run=wanted.dry_run)

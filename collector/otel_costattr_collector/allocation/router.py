@@ -3,16 +3,17 @@
 Without postponed annotations: the types of a route are values here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from otel_costattr.errors import BadInput
-from otel_costattr_collector.access.gate import ANONYMOUS, Gate, Principal
+from otel_costattr_collector.access.dependency import who_may
+from otel_costattr_collector.access.gate import Gate
 from otel_costattr_collector.analytics.router import FAILURES
 from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.plain import decimal_text
@@ -106,7 +107,7 @@ def allocation_router(store: Store, bookings: Bookings, gate: Gate | None) -> AP
         bookings: Books runs of lines.
         gate: Knows who may; None lets everybody, for tests.
     """
-    admin = Depends(_admin(gate))
+    admin = Depends(who_may(gate, "admin"))
     router = APIRouter(tags=["allocation"], dependencies=[admin])
     allocator = Allocator(store, bookings)
     zone = store.layout.time_zone
@@ -145,17 +146,6 @@ def allocation_router(store: Store, bookings: Bookings, gate: Gate | None) -> AP
         )
 
     return router
-
-
-def _admin(gate: Gate | None) -> Callable[[Request], Principal]:
-    def admin(request: Request) -> Principal:
-        if gate is None:
-            return ANONYMOUS
-        principal = gate.authenticate(request.headers.items())
-        principal.require("admin")
-        return principal
-
-    return admin
 
 
 def _given(

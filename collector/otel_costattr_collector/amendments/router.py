@@ -3,14 +3,14 @@
 Without postponed annotations: the types of a route are values here.
 """
 
-from collections.abc import Callable
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 
 from otel_costattr.pricing import PriceBook, shipped_book
+from otel_costattr_collector.access.dependency import who_may
 
-from ..access.gate import ANONYMOUS, Action, Gate, Principal
+from ..access.gate import Gate, Principal
 from ..analytics.router import FAILURES
 from ..bookings import Bookings
 from ..store import Store
@@ -36,22 +36,11 @@ def amendments_router(
         book: The present prices; None for the shipped ones.
     """
     router = APIRouter(tags=["amendments"], responses=_NEEDS)
-    admin, reader = Depends(_with_role(gate, "admin")), Depends(_with_role(gate, "read"))
+    admin, reader = Depends(who_may(gate, "admin")), Depends(who_may(gate, "read"))
     present = book or shipped_book()
     _add_prices(router, store, bookings, present, admin=admin, reader=reader)
     _add_owners(router, store, bookings, admin=admin)
     return router
-
-
-def _with_role(gate: Gate | None, action: Action) -> Callable[[Request], Principal]:
-    def principal_of(request: Request) -> Principal:
-        if gate is None:
-            return ANONYMOUS
-        principal = gate.authenticate(request.headers.items())
-        principal.require(action)
-        return principal
-
-    return principal_of
 
 
 def _add_prices(

@@ -6,11 +6,12 @@ Without postponed annotations: the types of a route are values here.
 from datetime import date
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from otel_costattr_collector.access.gate import Gate, Principal
+from otel_costattr_collector.access.dependency import who_may
+from otel_costattr_collector.access.gate import Gate
 from otel_costattr_collector.answers import Failure, failure
 from otel_costattr_collector.audit.auditor import AnotherMends
 from otel_costattr_collector.audit.background import Audits
@@ -44,16 +45,11 @@ def audit_router(audits: Audits, gate: Gate) -> APIRouter:
     """
     router = APIRouter(tags=["operations"])
 
-    def admin(request: Request) -> Principal:
-        principal = gate.authenticate(request.headers.items())
-        principal.require("admin")
-        return principal
-
     @router.post(
         "/v1/audit",
         responses=_FAILURES,
         response_model=Report,
-        dependencies=[Depends(admin)],
+        dependencies=[Depends(who_may(gate, "admin"))],
     )
     def audit(wanted: Wanted) -> Report | JSONResponse:
         """Compare ledger, call keys and rollups over days of recording."""

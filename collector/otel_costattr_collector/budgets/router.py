@@ -10,11 +10,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
+from otel_costattr_collector.access.dependency import who_may
 from otel_costattr_collector.access.errors import Forbidden
-from otel_costattr_collector.access.gate import ANONYMOUS, Action, Gate, Principal
+from otel_costattr_collector.access.gate import Action, Gate, Principal
 from otel_costattr_collector.analytics.router import FAILURES, NotThere
 from otel_costattr_collector.answers import failure
 from otel_costattr_collector.budgets.anomalies import Anomalies
@@ -81,7 +82,7 @@ def budgets_router(
     book = BudgetBook(store)
     odd = Anomalies(store)
     limits = Limits(store, leases or Leases(lag_s=LAG_S, warm_s=0), now_ns=now_ns)
-    reader, sender, admin = (_who(gate, action) for action in _ACTIONS)
+    reader, sender, admin = (Depends(who_may(gate, action)) for action in _ACTIONS)
 
     @router.post("/v1/budgets", responses=_TAKES)
     def take(posted: Budgets, _: Principal = admin) -> Taken:
@@ -134,17 +135,6 @@ def budgets_router(
         return limits.answer(report, tenant=principal.tenant)
 
     return router
-
-
-def _who(gate: Gate | None, action: Action) -> Any:
-    def who(request: Request) -> Principal:
-        if gate is None:
-            return ANONYMOUS
-        principal = gate.authenticate(request.headers.items())
-        principal.require(action)
-        return principal
-
-    return Depends(who)
 
 
 def _may(budget: Budget, principal: Principal) -> bool:

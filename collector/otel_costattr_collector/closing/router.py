@@ -3,15 +3,16 @@
 Without postponed annotations: the types of a route are values here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
+from otel_costattr_collector.access.dependency import who_may
 from otel_costattr_collector.access.errors import Forbidden
-from otel_costattr_collector.access.gate import ANONYMOUS, Action, Gate, Principal
+from otel_costattr_collector.access.gate import Gate, Principal
 from otel_costattr_collector.analytics.router import FAILURES
 from otel_costattr_collector.months import month_of
 from otel_costattr_collector.plain import decimal_text
@@ -86,7 +87,7 @@ def closings_router(store: Store, closer: Closer, gate: Gate | None) -> APIRoute
         gate: Knows who may; None lets everybody, for tests.
     """
     router = APIRouter(tags=["closings"], responses={**_NEEDS})
-    admin, reader = Depends(_with_role(gate, "admin")), Depends(_with_role(gate, "read"))
+    admin, reader = Depends(who_may(gate, "admin")), Depends(who_may(gate, "read"))
 
     @router.post("/v1/closings")
     def close(order: Order, principal: Principal = admin) -> Closed:
@@ -112,17 +113,6 @@ def closings_router(store: Store, closer: Closer, gate: Gate | None) -> APIRoute
         )
 
     return router
-
-
-def _with_role(gate: Gate | None, action: Action) -> Callable[[Request], Principal]:
-    def principal_of(request: Request) -> Principal:
-        if gate is None:
-            return ANONYMOUS
-        principal = gate.authenticate(request.headers.items())
-        principal.require(action)
-        return principal
-
-    return principal_of
 
 
 def _recorded(record: Record) -> Recorded:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from otel_costattr.errors import BadInput
 
-from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
+from ..client import Api, add_api
 
 _PATH: Final = "/v1/allocations"
 
@@ -37,10 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="show what it would move")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
-    )
-    parser.add_argument("--key", help=f"a key with the role admin (default: {KEY_VARIABLE})")
+    add_api(parser, key="a key with the role admin")
 
 
 def run(arguments: argparse.Namespace) -> int:

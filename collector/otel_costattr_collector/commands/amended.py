@@ -16,7 +16,7 @@ from rich.table import Table
 
 from otel_costattr.errors import BadInput
 
-from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE
+from ..client import add_api
 
 
 def add_stretch(parser: argparse.ArgumentParser, *, role: str, required: bool = True) -> None:
@@ -51,10 +51,7 @@ def add_stretch(parser: argparse.ArgumentParser, *, role: str, required: bool = 
 def add_address(parser: argparse.ArgumentParser, *, role: str) -> None:
     """Add address, key and `--json`."""
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
-    )
-    parser.add_argument("--key", help=f"a key with the role {role} (default: {KEY_VARIABLE})")
+    add_api(parser, key=f"a key with the role {role}")
 
 
 def add_books(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import json
 from datetime import date
 
 from ..audit.report import report_lines
-from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
+from ..client import Api, add_api
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,10 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="take back calls that count twice, insert what rollups lack",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
-    )
-    parser.add_argument("--key", help=f"a key with the role admin (default: {KEY_VARIABLE})")
+    add_api(parser, key="a key with the role admin")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..analytics.notes import usd
 from ..budgets.records import read_budgets
-from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
+from ..client import Api, add_api
 from .words import as_json
 
 _PARTS: Final = ("expected_change", "volume", "mix", "tokens_per_call", "price", "other")
@@ -32,11 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     odd.add_argument("--from", dest="first", metavar="DAY", help="first day")
     odd.add_argument("--to", dest="last", metavar="DAY", help="last day")
     for one in (applying, ending, standing, odd):
-        one.add_argument(
-            "--url",
-            help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})",
-        )
-        one.add_argument("--key", help=f"a key (default: {KEY_VARIABLE}); setting needs an admin's")
+        add_api(one, key="a key; setting needs an admin's")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
+from ..client import Api, add_api
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -15,10 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     who.add_argument("--employee", metavar="ID", help="the member of staff, likewise")
     parser.add_argument("--dry-run", action="store_true", help="only count the lines")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
-    )
-    parser.add_argument("--key", help=f"a key with the role admin (default: {KEY_VARIABLE})")
+    add_api(parser, key="a key with the role admin")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from otel_costattr.cli.otlp_json import read_files
 from otel_costattr.cli.price import add_overlay, book_of
 from otel_costattr.errors import BadInput
 
-from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
+from ..client import Api, add_api
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,10 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", help="a file of OTLP/JSON spans, or the id of a ledger line")
     parser.add_argument("--span", default="", metavar="ID", help="only this span of the file")
     parser.add_argument("--json", action="store_true", help="print the line's explanation as JSON")
-    parser.add_argument(
-        "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
-    )
-    parser.add_argument("--key", help=f"a key that may read (default: {KEY_VARIABLE})")
+    add_api(parser, key="a key that may read")
     add_overlay(parser)
 
 

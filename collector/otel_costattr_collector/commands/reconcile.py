@@ -12,7 +12,7 @@ from typing import Any
 
 from otel_costattr.errors import BadInput
 
-from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
+from ..client import Api, add_api
 from ..invoices.importers import FORMS, read_bill
 from .allocate import days_of, read_text
 from .words import as_json
@@ -39,10 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--post", action="store_true", help="book the gaps as true-ups")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
-    )
-    parser.add_argument("--key", help=f"a key with the role admin (default: {KEY_VARIABLE})")
+    add_api(parser, key="a key with the role admin")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import sys
 import threading
 from typing import Final
 
-from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
+from ..client import Api, add_api
 from ..report import FORMATS, as_table, trends_of
 from ..spend import MAX_ROWS
 from .words import add_min_group
@@ -80,10 +80,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="draw the table again and again until Ctrl-C (default: every 5 seconds)",
     )
-    parser.add_argument(
-        "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
-    )
-    parser.add_argument("--key", help=f"a key that may read (default: {KEY_VARIABLE})")
+    add_api(parser, key="a key that may read")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from otel_costattr.errors import BadInput
 
 from ..analytics.notes import usd
-from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
+from ..client import Api, add_api
 from ..revenue.exports import Mapped, read_export, read_map, read_rates
 from ..revenue.records import MAX_RECORDS
 
@@ -28,11 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     rates = what.add_parser("rates", help="post what currencies are worth in USD")
     rates.add_argument("file", type=Path, metavar="FILE.toml")
     for one in (importing, rates):
-        one.add_argument(
-            "--url",
-            help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})",
-        )
-        one.add_argument("--key", help=f"a key that may send (default: {KEY_VARIABLE})")
+        add_api(one, key="a key that may send")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
+from ..client import Api, add_api
 from .words import as_json
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
-    )
-    parser.add_argument("--key", help=f"a key with the role admin (default: {KEY_VARIABLE})")
+    add_api(parser, key="a key with the role admin")
 
 
 def run(arguments: argparse.Namespace) -> int:

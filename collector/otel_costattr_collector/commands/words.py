@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..client import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, Api
+from ..client import Api, add_api
 
 
 def add_words(parser: argparse.ArgumentParser, *, period: bool = True) -> None:
@@ -29,10 +29,7 @@ def add_words(parser: argparse.ArgumentParser, *, period: bool = True) -> None:
     )
     parser.add_argument("--time-zone", metavar="ZONE", help="zone of days, such as Asia/Kathmandu")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
-    parser.add_argument(
-        "--url", help=f"API of a running collector (default: {URL_VARIABLE}, else {DEFAULT_URL})"
-    )
-    parser.add_argument("--key", help=f"a key that may read (default: {KEY_VARIABLE})")
+    add_api(parser, key="a key that may read")
 
 
 def add_min_group(parser: argparse.ArgumentParser) -> None:

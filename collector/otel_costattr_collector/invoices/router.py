@@ -4,18 +4,18 @@ Without postponed annotations: the types of a route are values here.
 """
 
 import time
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from otel_costattr.errors import BadInput
 from otel_costattr.pricing import PriceBook, shipped_book
+from otel_costattr_collector.access.dependency import who_may
 from otel_costattr_collector.access.errors import Forbidden
-from otel_costattr_collector.access.gate import ANONYMOUS, Action, Gate, Principal
+from otel_costattr_collector.access.gate import Gate, Principal
 from otel_costattr_collector.analytics.router import FAILURES
 from otel_costattr_collector.answers import failure
 from otel_costattr_collector.bookings import Bookings
@@ -144,20 +144,9 @@ def invoices_router(
         book: Knows how models are spelled; None for the shipped one.
     """
     router = APIRouter(tags=["invoices"])
-    _add_statements(router, store, bookings, Depends(_with_role(gate, "admin")))
+    _add_statements(router, store, bookings, Depends(who_may(gate, "admin")))
     _add_bills(router, Reconciler(store, bookings, book or shipped_book()), store, gate)
     return router
-
-
-def _with_role(gate: Gate | None, action: Action) -> Callable[[Request], Principal]:
-    def principal_of(request: Request) -> Principal:
-        if gate is None:
-            return ANONYMOUS
-        principal = gate.authenticate(request.headers.items())
-        principal.require(action)
-        return principal
-
-    return principal_of
 
 
 def _add_statements(router: APIRouter, store: Store, bookings: Bookings, admin: Any) -> None:
@@ -214,7 +203,7 @@ def _add_statements(router: APIRouter, store: Store, bookings: Bookings, admin: 
 
 def _add_bills(router: APIRouter, reconciler: Reconciler, store: Store, gate: Gate | None) -> None:
     bills = BillBook(store)
-    sender, admin = Depends(_with_role(gate, "ingest")), Depends(_with_role(gate, "admin"))
+    sender, admin = Depends(who_may(gate, "ingest")), Depends(who_may(gate, "admin"))
 
     @router.post("/v1/invoices", responses=_TAKES)
     def invoices(bill: Bill, principal: Principal = sender) -> Taken:

@@ -3,9 +3,10 @@
 Without postponed annotations: the types of a route are values here.
 """
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 
-from ..access.gate import ANONYMOUS, Gate, Principal
+from ..access.dependency import who_may
+from ..access.gate import Gate
 from ..analytics.router import FAILURES
 from .erasure import Erased, Eraser, Erasure
 
@@ -19,14 +20,7 @@ def privacy_router(eraser: Eraser, gate: Gate | None) -> APIRouter:
     """
     router = APIRouter(tags=["privacy"], responses=FAILURES)
 
-    def admin(request: Request) -> Principal:
-        if gate is None:
-            return ANONYMOUS
-        principal = gate.authenticate(request.headers.items())
-        principal.require("admin")
-        return principal
-
-    @router.post("/v1/privacy/erase", dependencies=[Depends(admin)])
+    @router.post("/v1/privacy/erase", dependencies=[Depends(who_may(gate, "admin"))])
     def erase(wanted: Erasure) -> Erased:
         """Take a person's identifier out of the ledger; every total stays as it is."""
         return eraser.erase(wanted)
