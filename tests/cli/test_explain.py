@@ -142,6 +142,8 @@ LINE: Mapping[str, Any] = {
     "line_id": "a" * 24,
     "amount_usd": "0.00015",
     "status": "estimated",
+    "happened": "2026-09-21T00:00:00Z",
+    "closed_month": "",
     "formula": "1000 x 0.15/1000000 = 0.00015 USD",
     "reasons": {"cache_ttl_assumed": "The length is unknown."},
     "units": [
