@@ -11,6 +11,7 @@ READABLE: Final = frozenset(
         "outcomes",
         "anomalies",
         "budgets",
+        "closed_months",
         "currency_rates",
         "revenue",
         "token_metrics",
