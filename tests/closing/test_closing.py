@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from closing.books import CALL, DAY_NS, IN_OCTOBER, NOVEMBER, NOW_NS, OCTOBER, Books, call
 from fastapi.testclient import TestClient
+from otel_costattr_collector.access import Gate
+from otel_costattr_collector.access.keys import create_key
 from otel_costattr_collector.amendments.reattribute import Owners, reattribute
 from otel_costattr_collector.amendments.reprice import Overlay, Repricing, reprice
 from otel_costattr_collector.api import create_api
@@ -279,3 +282,52 @@ def test_lines_that_got_past_the_calendar_are_told(books: Books) -> None:
         (month,) = client.get("/v1/closings").json()["closed"]
 
     assert (month["unchanged"], month["calls"], month["calls_now"]) == (False, 3, 4)
+
+
+def test_who_closes_stands_beside_the_key_that_may(books: Books, tmp_path: Path) -> None:
+    """Only the role admin may; a name that is given does not hide the key."""
+    keys = {
+        role: create_key(tmp_path / "keys", name=f"of {role}", role=role, tenant="", now_ns=1)[1]
+        for role in ("read", "admin")
+    }
+    gate = Gate(tmp_path / "keys", open_without_keys=False)
+    with TestClient(create_api(books.store, bookings=books.bookings, gate=gate)) as client:
+        order = {"month": "2024-10", "who": "ann"}
+        answers = {
+            role: client.post("/v1/closings", json=order, headers={"x-api-key": key})
+            for role, key in keys.items()
+        }
+        listed = client.get("/v1/closings", headers={"x-api-key": keys["read"]}).json()
+
+    assert [answer.status_code for answer in answers.values()] == [403, 200]
+    assert listed["trail"][0]["who"] == "ann (key of admin)"
+
+
+def test_a_key_of_one_tenant_does_not_see_what_all_cost(books: Books, tmp_path: Path) -> None:
+    """Sums of a month are everybody's."""
+    key = create_key(tmp_path / "keys", name="acme", role="read", tenant="acme", now_ns=1)[1]
+    gate = Gate(tmp_path / "keys", open_without_keys=False)
+    with TestClient(create_api(books.store, bookings=books.bookings, gate=gate)) as client:
+        answer = client.get("/v1/closings", headers={"x-api-key": key})
+
+    assert answer.status_code == 403
+
+
+def test_an_allocation_of_a_closed_month_says_where_its_lines_are(books: Books) -> None:
+    """The lines sum to zero in December; the note names the month."""
+    books.close()
+    before = books.sums(IN_OCTOBER)
+    rules = (
+        '[[rule]]\nname = "halves"\nwhere = ["provider=openai"]\ntarget = "tenant"\n'
+        "weights = { left = 1, right = 1 }\n"
+    )
+    order = {"rules": rules, "first_day": "2024-10-01", "last_day": "2024-10-31"}
+    with TestClient(create_api(books.store, bookings=books.bookings)) as client:
+        runs = [client.post("/v1/allocations", json=order).json() for _ in range(2)]
+        client.post("/v1/allocations/reverse", json={"run_id": runs[0]["run_id"]})
+
+    assert [run["state"] for run in runs] == ["posted", "unchanged"]
+    assert "2024-10 is closed: lines are dated in an open month" in runs[0]["notes"]
+    assert books.sums(IN_OCTOBER) == before
+    assert books.total("toYYYYMM(event_ns) = 202412") == 0
+    assert books.total() == 4 * CALL

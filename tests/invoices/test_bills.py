@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from otel_costattr_collector.api import create_api
 from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.closing.closer import Closer
+from otel_costattr_collector.commands.reconcile import comparison_text
 from otel_costattr_collector.ledger import lines_of
 from otel_costattr_collector.ledger.dates import dated
 from otel_costattr_collector.store import Store
@@ -179,9 +180,11 @@ def test_a_closed_month_is_held_against_a_bill_as_it_happened(
         "2026-10", who="test", note=""
     )
     before = store.query(OCTOBERS).rows
-    posted = [_reconcile(client, post=True)["lines"] for _ in range(2)]
+    found = [_reconcile(client, post=True) for _ in range(2)]
 
-    assert posted == [2, 0]
+    assert [one["lines"] for one in found] == [2, 0]
+    assert found[0]["closed_months"] == ["2026-10"]
+    assert "note: 2026-10 is closed: true-ups are dated" in comparison_text(found[0])
     assert store.query(OCTOBERS).rows == before
     total = store.query("SELECT sum(amount_usd) FROM ledger").rows[0][0]
     assert total == sum(Decimal(str(one["amount_usd"])) for one in BILL["lines"])

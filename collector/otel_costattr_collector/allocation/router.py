@@ -16,6 +16,7 @@ from otel_costattr_collector.access.dependency import who_may
 from otel_costattr_collector.access.gate import Gate
 from otel_costattr_collector.analytics.router import FAILURES
 from otel_costattr_collector.bookings import Bookings
+from otel_costattr_collector.closing.records import closed_between
 from otel_costattr_collector.plain import decimal_text
 from otel_costattr_collector.store import Store
 
@@ -208,6 +209,9 @@ def _notes(store: Store, rules: RuleSet, period: Period, outcome: Outcome) -> li
     ]
     if outcome.unpriced:
         notes.append(f"{outcome.unpriced} lines have no price and stay where they are")
+    closed = closed_between(store, period.since, period.until)
+    if closed:
+        notes.append(f"{', '.join(closed)} is closed: lines are dated in an open month")
     named = {rule.source.pool for rule in rules.rules}
     notes += [
         f"pool {pool!r} has costs in the period and no rule"

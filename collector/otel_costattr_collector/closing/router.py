@@ -36,7 +36,7 @@ class Order(BaseModel):
         description="Such as 2026-10, in the reporting time zone."
     )
     who: Annotated[str, Field(max_length=128)] = Field(
-        default="", description="Who does it; the name of the key if empty."
+        default="", description="Who does it; the name of the key stands beside it."
     )
     note: Annotated[str, Field(max_length=1024)] = Field(default="", description="Why.")
 
@@ -92,13 +92,13 @@ def closings_router(store: Store, closer: Closer, gate: Gate | None) -> APIRoute
     @router.post("/v1/closings")
     def close(order: Order, principal: Principal = admin) -> Closed:
         """Close a month: what is booked from now on has a date in an open one."""
-        record, new = closer.close(order.month, who=order.who or principal.name, note=order.note)
+        record, new = closer.close(order.month, who=_who(order, principal), note=order.note)
         return Closed(new=new, record=_recorded(record))
 
     @router.post("/v1/closings/reopen")
     def reopen(order: Order, principal: Principal = admin) -> Closed:
         """Open a closed month again; what got a later date meanwhile keeps it."""
-        record = closer.reopen(order.month, who=order.who or principal.name, note=order.note)
+        record = closer.reopen(order.month, who=_who(order, principal), note=order.note)
         return Closed(new=True, record=_recorded(record))
 
     @router.get("/v1/closings")
@@ -113,6 +113,13 @@ def closings_router(store: Store, closer: Closer, gate: Gate | None) -> APIRoute
         )
 
     return router
+
+
+def _who(order: Order, principal: Principal) -> str:
+    """Name who orders: as given, but never without the key that proved it may."""
+    if order.who and principal.key_id:
+        return f"{order.who} (key {principal.name})"
+    return order.who or principal.name
 
 
 def _recorded(record: Record) -> Recorded:

@@ -96,4 +96,7 @@ def comparison_text(found: Mapping[str, Any]) -> str:
         lines.append(f"note: its days are {found['offset_hours']} hours behind UTC")
     if found["lines"]:
         lines.append(f"{found['lines']} true-ups booked")
+    if found["closed_months"]:
+        closed = ", ".join(found["closed_months"])
+        lines.append(f"note: {closed} is closed: true-ups are dated in an open month")
     return "\n".join(lines)

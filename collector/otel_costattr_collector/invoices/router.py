@@ -19,9 +19,11 @@ from otel_costattr_collector.access.gate import Gate, Principal
 from otel_costattr_collector.analytics.router import FAILURES
 from otel_costattr_collector.answers import failure
 from otel_costattr_collector.bookings import Bookings
+from otel_costattr_collector.closing.records import closed_between
 from otel_costattr_collector.months import month_of
 from otel_costattr_collector.outcomes import Taken
 from otel_costattr_collector.plain import decimal_text
+from otel_costattr_collector.spend import edge
 from otel_costattr_collector.store import Store
 
 from .bills import Bill, BillBook
@@ -130,6 +132,9 @@ class Reconciled(BaseModel):
     offset_hours: int = Field(description="Hours that the bill's days are behind UTC.")
     cells: list[CellRow] = Field(description="Those that differ.")
     lines: int = Field(description="True-ups that were booked.")
+    closed_months: list[str] = Field(
+        description="Months of the period that are closed: their true-ups have a later date."
+    )
 
 
 def invoices_router(
@@ -228,10 +233,13 @@ def _add_bills(router: APIRouter, reconciler: Reconciler, store: Store, gate: Ga
             comparison, lines = reconciler.post(order)
         else:
             comparison, lines = reconciler.compare(order), 0
-        return _reconciled(wanted.bill, comparison, lines)
+        zone = store.layout.time_zone
+        days = (str(wanted.first_day), str(wanted.last_day))
+        closed = closed_between(store, edge(days[0], zone), edge(days[1], zone, end=True))
+        return _reconciled(wanted.bill, comparison, lines, closed)
 
 
-def _reconciled(bill: str, comparison: Comparison, lines: int) -> Reconciled:
+def _reconciled(bill: str, comparison: Comparison, lines: int, closed: list[str]) -> Reconciled:
     zero = Decimal(0)
     cells = comparison.cells
     return Reconciled(
@@ -255,4 +263,5 @@ def _reconciled(bill: str, comparison: Comparison, lines: int) -> Reconciled:
             if cell.causes
         ],
         lines=lines,
+        closed_months=closed,
     )
