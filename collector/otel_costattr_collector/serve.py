@@ -324,6 +324,7 @@ class Service:
             max_body_bytes=settings.max_body_bytes,
             max_decompressed_bytes=settings.max_decompressed_bytes,
             max_waiting_bytes=settings.max_waiting_bytes,
+            turns=ingest.pipeline.turns,
             measure=self._tally.add,
         )
         hint = settings.retry_after_seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from otel_costattr.assess import conclude
@@ -25,6 +25,9 @@ from .components import components
 from .memory import Memory
 from .settling import Pending
 
+SLICE_SPANS: Final = 64
+"""Spans that are priced at once: what goes first waits for two or three milliseconds."""
+
 RECENT_SPANS: Final = 20_000
 """Spans that are kept whole, to be decided again with what comes late."""
 
@@ -42,6 +45,7 @@ class Assessor:
         costs: Reads what is no model call; None to leave it out.
         amender: Amends what late spans are about; None counts them only, for tests.
         fold: Bounds the values of dimensions; None for no bound.
+        give_way: Called every few spans: waits while something goes first.
     """
 
     def __init__(
@@ -54,7 +58,9 @@ class Assessor:
         costs: CostLines | None = None,
         amender: Amender | None = None,
         fold: Fold | None = None,
+        give_way: Callable[[], None] = lambda: None,
     ) -> None:
+        self._give_way: Final = give_way
         self._book: Final = book
         self._metrics: Final = metrics
         self._memory: Final = memory
@@ -74,6 +80,7 @@ class Assessor:
         links = self._memory.links
         groups = components([item for item in settled if item.call is not None], links=links)
         for group in groups:
+            self._give_way()
             tenant, pairs = group[0].key_tenant, _pairs(group)
             if self._recent.related(tenant, pairs):
                 late.append(group)
@@ -129,8 +136,9 @@ class Assessor:
     ) -> Sequence[ledger.Line]:
         assessments: list[Assessment] = []
         told: list[Told] = []
-        for tenant, groups in at_once.items():
-            pairs = [pair for group in groups for pair in group]
+        lines: list[ledger.Line] = []
+        for tenant, pairs in _in_slices(at_once):
+            self._give_way()
             found = conclude(
                 [verdict for _, verdict in pairs],
                 book=self._book,
@@ -139,10 +147,10 @@ class Assessor:
             )
             told += map(_told, pairs, found)
             assessments += found
-        kept = self._fold.apply(assessments) if self._fold else assessments
-        lines = ledger.lines_of_all(kept)
+            lines += ledger.lines_of_all(self._fold.apply(found) if self._fold else found)
         for tenant, groups in at_once.items():
             for group in groups:
+                self._give_way()
                 self._memory.remember([verdict for _, verdict in group], tenant)
         self._recent.add(told)
         self._count(assessments)
@@ -204,6 +212,21 @@ class Assessor:
     def _count(self, assessments: Sequence[Assessment]) -> None:
         for status, count in Counter(found.status for found in assessments).items():
             self._metrics.assessed.labels(status).inc(count)
+
+
+def _in_slices(
+    at_once: Mapping[str, Sequence[Sequence[tuple[Pending, Verdict]]]],
+) -> Iterator[tuple[str, Sequence[tuple[Pending, Verdict]]]]:
+    """Yield a few of each sender's spans at a time, those of one call together."""
+    for tenant, groups in at_once.items():
+        pairs: list[tuple[Pending, Verdict]] = []
+        for group in groups:
+            pairs += group
+            if len(pairs) >= SLICE_SPANS:
+                yield tenant, pairs
+                pairs = []
+        if pairs:
+            yield tenant, pairs
 
 
 def _pairs(group: Sequence[Pending]) -> list[tuple[Span, ModelCall]]:

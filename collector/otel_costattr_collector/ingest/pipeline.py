@@ -27,6 +27,7 @@ from .parked import Parked
 from .receiver import Submission
 from .seen import Seen, key_of
 from .settling import pending_of
+from .turns import Turns
 
 MAX_GROUP_SPANS: Final = 20_000
 SHORTEST_TICK_S: Final = 0.05
@@ -68,6 +69,7 @@ class Pipeline:
         max_waiting: Spans that may wait for the journal.
         max_settling: Acknowledged spans that may wait for their block.
         settle_seconds: How long spans settle; blocks are made a few times as often.
+        turns: Lets requests go before assessing.
         trace: Makes a span around each batch for the journal and each freeze.
     """
 
@@ -83,8 +85,10 @@ class Pipeline:
         max_waiting: int,
         max_settling: int,
         settle_seconds: float,
+        turns: Turns,
         trace: Trace = no_trace,
     ) -> None:
+        self.turns: Final = turns
         self._journal: Final = journal
         self._seen: Final = seen
         self._freezer: Final = freezer

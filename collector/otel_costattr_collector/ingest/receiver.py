@@ -19,6 +19,7 @@ from ..codec import Decoded, Decoder, Format, Signal, decompress
 from ..codec.token_points import TokenPoint
 from ..errors import Overloaded, TooLarge, answer_to
 from ..metrics import Metrics
+from .turns import Turns
 
 Door = Literal["grpc", "http"]
 Result = TypeVar("Result")
@@ -75,6 +76,7 @@ class Receiver:
         max_body_bytes: Largest body as received.
         max_decompressed_bytes: Largest body after decompression.
         max_waiting_bytes: Bytes of bodies in flight above which a sender is told to slow down.
+        turns: Lets requests go before assessing.
         measure: Takes the tokens that metrics report, and the tenant of the key.
         decode_threads: Threads that decode.
         clock: Nanoseconds UTC.
@@ -90,6 +92,7 @@ class Receiver:
         max_body_bytes: int,
         max_decompressed_bytes: int,
         max_waiting_bytes: int,
+        turns: Turns | None = None,
         measure: Callable[[Sequence[TokenPoint], str], None] = lambda _points, _tenant: None,
         decode_threads: int = 1,
         clock: Callable[[], int] = time.time_ns,
@@ -102,6 +105,7 @@ class Receiver:
         self._max_decompressed_bytes: Final = max_decompressed_bytes
         self._max_waiting_bytes: Final = max_waiting_bytes
         self._measure: Final = measure
+        self._turns: Final = turns or Turns()
         self._waiting_bytes = 0
         self._clock: Final = clock
         self._threads: Final = ThreadPoolExecutor(
@@ -179,7 +183,7 @@ class Receiver:
         size = len(request.body)
         if size > self.max_body_bytes:
             raise TooLarge(f"the body is larger than {self.max_body_bytes} bytes")
-        with self.room_for(size):
+        with self.room_for(size), self._turns.first():
             now_ns = self._clock()
             loop = asyncio.get_running_loop()
             decoded = await loop.run_in_executor(self._threads, self._decode, request, now_ns)

@@ -37,6 +37,7 @@ from .recovery import Marker, insert_frozen, load_calls, load_seen, pending_agai
 from .repair import Repairs
 from .seen import Seen
 from .settling import Settling
+from .turns import Turns
 
 JOURNAL_FOLDER: Final = "journal"
 _NS: Final = 10**9
@@ -235,12 +236,13 @@ def build_pipeline(
         closed: The calendar that lines are dated by; None if nothing is ever closed.
         trace: Makes spans around what is done.
     """
+    turns = Turns()
     freezer = Freezer(
         journal=journal,
         settling=Settling(
             settle_ns=round(settings.settle_seconds * _NS),
             wrapper_settle_ns=round(settings.wrapper_settle_seconds * _NS),
-            read=_read,
+            read=partial(_read, turns),
         ),
         assessor=Assessor(
             book=book or shipped_book(),
@@ -250,6 +252,7 @@ def build_pipeline(
             costs=cost_lines,
             amender=amender,
             fold=fold,
+            give_way=turns.give_way,
         ),
         parked=parked,
         clock=time.time_ns,
@@ -269,6 +272,7 @@ def build_pipeline(
         max_waiting=settings.max_waiting_spans,
         max_settling=settings.max_settling_spans,
         settle_seconds=settings.settle_seconds,
+        turns=turns,
         trace=trace,
     )
     metrics.watch(
@@ -289,8 +293,9 @@ def build_pipeline(
     return pipeline
 
 
-def _read(span: Span) -> ModelCall | None:
+def _read(turns: Turns, span: Span) -> ModelCall | None:
     """Read what a span says of a call; one that says it is a cost says nothing of a call."""
+    turns.give_way()
     return None if is_cost(span) else read(span)
 
 
