@@ -39,10 +39,11 @@ class Claims:
         refused: Name of each claim that was dropped to the reason.
     """
 
-    __slots__ = ("identities", "refused", "sources", "tags", "values")
+    __slots__ = ("_as_it_is", "identities", "refused", "sources", "tags", "values")
 
     def __init__(self, identities: Identities | None = None) -> None:
         self.identities = identities
+        self._as_it_is = identities is None or not identities.hashed
         self.values: dict[str, str] = {}
         self.tags: dict[str, str] = {}
         self.sources: dict[str, OwnerSource] = {}
@@ -60,10 +61,14 @@ class Claims:
         if target in self.sources:
             return
         stored, refusal = _cleaned(target, value) if type(value) is str else clean(target, value)
-        if stored:
+        if not stored:
+            if refusal:
+                self.refused.setdefault(name, refusal)
+        elif self._as_it_is and "@" not in stored and target in _DIMENSIONS:
+            self.values[target] = stored
+            self.sources[target] = source
+        else:
             self.keep(name, target, stored, source)
-        elif refusal:
-            self.refused.setdefault(name, refusal)
 
     def keep(self, name: str, target: str, stored: str, source: OwnerSource) -> None:
         """Take a claim whose value was checked before, unless its target is taken."""

@@ -106,8 +106,9 @@ def _add_captured(claims: Claims, owner: Owner, *, baggage: bool) -> None:
 def _add_from_span(claims: Claims, attributes: Attributes, plan: Plan) -> Late:
     """Add what the span itself says; return what of ours counts only later."""
     late: Late = []
+    noted = names.SOURCE_ATTRIBUTE in attributes
     for _, way, target, name in plan.readings:
-        if way == "plain":
+        if way == "plain" or (way == "own" and not noted):
             claims.add(name, target, attributes[name], "span")
         elif way == "own":
             _add_own(claims, name, target, attributes, late)

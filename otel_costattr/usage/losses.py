@@ -119,8 +119,11 @@ def losses_of(span: Span, call: ModelCall) -> Mapping[str, str]:
         return EMPTY
     whose = vendor(call.provider, call.response_model or call.request_model)
     counts = cast("Mapping[str, int]", call.usage.counts)
+    rows = rows_of(span.scope_name, span.scope_version, whose)
+    if not rows and not counts.get("cache_write"):
+        return EMPTY
     found: dict[str, str] = {}
-    for row in rows_of(span.scope_name, span.scope_version, whose):
+    for row in rows:
         if row.unless not in counts:
             for name in row.names:
                 if name not in counts or (row.zero and not counts[name]):

@@ -136,7 +136,20 @@ def read_with(dialect: Dialect, span: Span, conventions: Conventions) -> ModelCa
 def _fields(
     dialect: Dialect, attributes: Mapping[str, AttributeValue]
 ) -> tuple[dict[TextField, AttributeValue], dict[Slot, Found]]:
-    texts, slots = _plan(dialect, dialect.names.intersection(attributes))
+    texts, slots, once = _plan(dialect, dialect.names.intersection(attributes))
+    if once:
+        return (
+            {
+                name: value
+                for name, attribute in texts
+                if (value := attributes[attribute]) is not None and value != ""
+            },
+            {
+                slot: (attribute, value)
+                for slot, attribute in slots
+                if (value := attributes[attribute]) is not None and value != ""
+            },
+        )
     fields: dict[TextField, AttributeValue] = {}
     for name, attribute in texts:
         value = attributes[attribute]
@@ -153,13 +166,17 @@ def _fields(
 @lru_cache(maxsize=4096)
 def _plan(
     dialect: Dialect, names: frozenset[str]
-) -> tuple[tuple[tuple[TextField, str], ...], tuple[tuple[Slot, str], ...]]:
-    """Say which fields, then which counts, attributes of these names fill, the preferred first."""
+) -> tuple[tuple[tuple[TextField, str], ...], tuple[tuple[Slot, str], ...], bool]:
+    """Say which fields, then which counts, attributes of these names fill, the preferred first.
+
+    Last, whether each is filled once.
+    """
     ranked = sorted((dialect.keys[name][1], name) for name in names)
     found = [(dialect.keys[name][0], name) for _, name in ranked]
     return (
         tuple((cast("TextField", filled), name) for filled, name in found if filled not in SLOTS),
         tuple((cast("Slot", filled), name) for filled, name in found if filled in SLOTS),
+        len({filled for filled, _ in found}) == len(found),
     )
 
 
@@ -271,7 +288,7 @@ _BAD: Final = ("bad_usage",)
 
 def _cost_attribute(dialect: Dialect, reading: Reading) -> str:
     attributes = reading.span.attributes
-    texts, _ = _plan(dialect, dialect.names.intersection(attributes))
+    texts, _, _ = _plan(dialect, dialect.names.intersection(attributes))
     return next(a for name, a in texts if name == "cost" and attributes[a] not in {None, ""})
 
 

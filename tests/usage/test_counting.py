@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from usage.test_emitters import COMMON, call_of, counts_of, span_of
 
-from otel_costattr.usage import SHIPPED
+from otel_costattr.usage import SHIPPED, claims
+from otel_costattr.usage.claims import Claims, Convention, Slot, leaves
 from otel_costattr.usage.conventions import row_of
 
 
@@ -228,3 +232,26 @@ def test_audio_beyond_the_uncached_input_was_cached() -> None:
         "cache_read_audio": 50,
         "output": 200,
     }
+
+
+_COUNTS = st.integers(0, 40)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"input": _COUNTS, "output": _COUNTS},
+        optional={"cache_read": _COUNTS, "reasoning": _COUNTS},
+    ),
+    st.sampled_from(["inclusive", "exclusive", None]),
+)
+def test_the_claims_that_most_calls_make_become_what_all_the_rules_say(
+    counts: dict[Slot, int], convention: Convention | None
+) -> None:
+    """The short way for input, output, cached and reasoning tokens ends where the long one does."""
+    made = Claims()
+    for slot, number in counts.items():
+        made.add(slot, number, f"source of {slot}")
+
+    short = leaves(made, convention=convention)
+    with patch.object(claims, "_FEW", frozenset()):
+        assert repr(leaves(made, convention=convention)) == repr(short)
