@@ -134,7 +134,7 @@ class Assessor:
     def _concluded(
         self, at_once: Mapping[str, Sequence[Sequence[tuple[Pending, Verdict]]]]
     ) -> Sequence[ledger.Line]:
-        assessments: list[Assessment] = []
+        statuses: Counter[str] = Counter()
         told: list[Told] = []
         lines: list[ledger.Line] = []
         for tenant, pairs in _in_slices(at_once):
@@ -146,14 +146,14 @@ class Assessor:
                 key_tenant=tenant,
             )
             told += map(_told, pairs, found)
-            assessments += found
+            statuses.update(one.status for one in found)
             lines += ledger.lines_of_all(self._fold.apply(found) if self._fold else found)
         for tenant, groups in at_once.items():
             for group in groups:
                 self._give_way()
                 self._memory.remember([verdict for _, verdict in group], tenant)
         self._recent.add(told)
-        self._count(assessments)
+        self._count(statuses)
         return lines
 
     # --- what comes after its call was counted ------------------------------------------------
@@ -196,7 +196,7 @@ class Assessor:
         self._recent.add(decision.told)
         for told, now in decision.again:
             told.verdict, told.owner = now.verdict, now.owner
-        self._count(decision.assessments)
+        self._count(Counter(found.status for found in decision.assessments))
         return [*decision.lines, *self._granted(decision)]
 
     def _granted(self, decision: Decision) -> list[ledger.Line]:
@@ -209,8 +209,8 @@ class Assessor:
                 self._metrics.late.labels(kind).inc()
         return lines
 
-    def _count(self, assessments: Sequence[Assessment]) -> None:
-        for status, count in Counter(found.status for found in assessments).items():
+    def _count(self, statuses: Mapping[str, int]) -> None:
+        for status, count in statuses.items():
             self._metrics.assessed.labels(status).inc(count)
 
 
