@@ -19,6 +19,7 @@ from otel_costattr.model import (
 )
 from otel_costattr.pricing import PriceBook, price
 from otel_costattr.usage import SHIPPED, Conventions, event_provenance, losses_of, read
+from otel_costattr.usage.estimate import estimated
 
 _RANK: Final[Mapping[str, int]] = {"priced": 0, "estimated": 1, "unpriced": 2}
 
@@ -31,6 +32,7 @@ def assess(
     captured: Owner = NOBODY,
     key_tenant: str = "",
     conventions: Conventions = SHIPPED,
+    estimate: bool = False,
 ) -> Assessment | None:
     """Say what one span's call costs and who owns it; never raises.
 
@@ -43,6 +45,7 @@ def assess(
         captured: The owner that the application's context named when the span started.
         key_tenant: Tenant of the authenticated key, or `''`.
         conventions: Which emitters count cached tokens inside the input count.
+        estimate: Whether calls without counts get some from the length of their texts, so marked.
 
     Returns:
         The assessment, or None for a span that is no model call and no sum of calls.
@@ -51,7 +54,7 @@ def assess(
     if call is None:
         return None
     owner = owner_of(span, rules=rules, captured=captured, key_tenant=key_tenant)
-    return _counted(span, call, owner, book=book)
+    return _counted(span, estimated(call, span) if estimate else call, owner, book=book)
 
 
 def assess_all(
@@ -61,6 +64,7 @@ def assess_all(
     rules: OwnerRules = DEFAULT_RULES,
     key_tenant: str = "",
     conventions: Conventions = SHIPPED,
+    estimate: bool = False,
 ) -> tuple[Assessment, ...]:
     """Assess spans together, each model call counted once; never raises.
 
@@ -73,6 +77,7 @@ def assess_all(
         rules: How owners are found.
         key_tenant: Tenant of the authenticated key, or `''`.
         conventions: Which emitters count cached tokens inside the input count.
+        estimate: Whether calls without counts get some from the length of their texts, so marked.
 
     Returns:
         One assessment for each span that is a model call or a sum of calls, duplicates included.
@@ -84,7 +89,7 @@ def assess_all(
         if (call := read(span, conventions=conventions)) is not None
     ]
     verdicts = recognise(pairs, links=links_of(everything))
-    return conclude(verdicts, book=book, rules=rules, key_tenant=key_tenant)
+    return conclude(verdicts, book=book, rules=rules, key_tenant=key_tenant, estimate=estimate)
 
 
 def conclude(
@@ -93,6 +98,7 @@ def conclude(
     book: PriceBook,
     rules: OwnerRules = DEFAULT_RULES,
     key_tenant: str = "",
+    estimate: bool = False,
 ) -> tuple[Assessment, ...]:
     """Price and attribute what recognition has decided, one assessment a verdict; never raises.
 
@@ -103,6 +109,7 @@ def conclude(
         book: The prices, in USD.
         rules: How owners are found.
         key_tenant: Tenant of the authenticated key, or `''`.
+        estimate: Whether calls without counts get some from the length of their texts, so marked.
     """
     owned = [(v, owner_of(v.span, rules=rules, key_tenant=key_tenant)) for v in verdicts]
     lent: dict[str, list[Owner]] = {}
@@ -111,7 +118,12 @@ def conclude(
             lent.setdefault(verdict.duplicate_of, []).append(owner)
     return tuple(
         [
-            judge(verdict, _whole(verdict, owner, lent) if lent else owner, book=book)
+            judge(
+                verdict,
+                _whole(verdict, owner, lent) if lent else owner,
+                book=book,
+                estimate=estimate,
+            )
             for verdict, owner in owned
         ]
     )
@@ -122,16 +134,18 @@ def _whole(verdict: Verdict, owner: Owner, lent: Mapping[str, list[Owner]]) -> O
     return _together(owner, others) if others and verdict.kind == "counts" else owner
 
 
-def judge(verdict: Verdict, owner: Owner, *, book: PriceBook) -> Assessment:
+def judge(verdict: Verdict, owner: Owner, *, book: PriceBook, estimate: bool = False) -> Assessment:
     """Price one verdict for an owner that is known already; never raises.
 
     Args:
         verdict: From `calls.recognise` or `PreviewRecogniser.see`.
         owner: Who owns the call.
         book: The prices, in USD.
+        estimate: Whether a call without counts gets some from the length of its texts, so marked.
     """
     if verdict.kind == "counts":
-        return _counted(verdict.span, verdict.call, owner, book=book, verdict=verdict)
+        call = estimated(verdict.call, verdict.span) if estimate else verdict.call
+        return _counted(verdict.span, call, owner, book=book, verdict=verdict)
     return _uncounted(verdict, owner)
 
 

@@ -151,8 +151,11 @@ class Preview:
         wrappers: Spans that have a GenAI span below them; those that have ended with their parent.
     """
 
-    def __init__(self, book: PriceBook, rules: OwnerRules, tally: Tally) -> None:
+    def __init__(
+        self, book: PriceBook, rules: OwnerRules, tally: Tally, *, estimate: bool = False
+    ) -> None:
         self._book = book
+        self._estimate = estimate
         self._rules = rules
         self._tally = tally
         self.wrappers: Captures[tuple[Span, SpanKey | None] | None] = Captures(MAX_WRAPPERS)
@@ -197,7 +200,7 @@ class Preview:
             self._climb(above)
         if verdict is None:
             return owner_attributes(owner)
-        assessment = judge(verdict, owner, book=self._book)
+        assessment = judge(verdict, owner, book=self._book, estimate=self._estimate)
         self._tally.assessed(assessment.status)
         return attributes_of(assessment)
 

@@ -72,6 +72,7 @@ class CostSpanProcessor(SpanProcessor):
         rules: OwnerRules = DEFAULT_RULES,
         max_open_spans: int = MAX_OPEN_SPANS,
         unsampled: CallLog | None = None,
+        estimate_usage: bool = False,
     ) -> None:
         """Load the price book now, so that no model call waits for it.
 
@@ -83,6 +84,8 @@ class CostSpanProcessor(SpanProcessor):
                 the oldest loses the owner that its context named.
             unsampled: Where model calls are written that `CostSampler` records but nobody
                 exports; None to forget them.
+            estimate_usage: Whether calls without token counts get some from the length of their
+                texts, marked as estimated.
         """
         self._inner = inner
         self._unsampled = unsampled
@@ -90,7 +93,9 @@ class CostSpanProcessor(SpanProcessor):
         self._resolver = Resolver(rules, self._tally)
         self._captures: Captures[Captured] = Captures(max_open_spans)
         self._logging = Guard(self._tally, "unsampled")
-        self._pricer = _pricer(book, rules, self._tally) if inner is not None else None
+        self._pricer = (
+            _pricer(book, rules, self._tally, estimate_usage) if inner is not None else None
+        )
 
     @override
     def on_start(self, span: LiveSpan, parent_context: Context | None = None) -> None:
@@ -174,6 +179,7 @@ class CostSpanExporter(SpanExporter):
         *,
         book: PriceBook | None = None,
         rules: OwnerRules = DEFAULT_RULES,
+        estimate_usage: bool = False,
     ) -> None:
         """Load the price book now.
 
@@ -181,11 +187,13 @@ class CostSpanExporter(SpanExporter):
             inner: The exporter, such as an `OTLPSpanExporter`.
             book: Prices in USD; None for the shipped ones.
             rules: Aliases, the bare baggage names on spans, and the policy for people.
+            estimate_usage: Whether calls without token counts get some from the length of their
+                texts, marked as estimated.
         """
         self._inner = inner
         self._tally = Tally()
         self._exporting = Guard(self._tally, "export")
-        self._pricer = _pricer(book, rules, self._tally)
+        self._pricer = _pricer(book, rules, self._tally, estimate_usage)
 
     @override
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -306,8 +314,14 @@ class _Pricer:
         return attributes
 
 
-def _pricer(book: PriceBook | None, rules: OwnerRules, tally: Tally) -> _Pricer:
-    preview = Preview(book if book is not None else shipped_book(), rules, tally)
+def _pricer(
+    book: PriceBook | None,
+    rules: OwnerRules,
+    tally: Tally,
+    estimate: bool,  # noqa: FBT001 - private
+) -> _Pricer:
+    known = book if book is not None else shipped_book()
+    preview = Preview(known, rules, tally, estimate=estimate)
     return _Pricer(preview, Guard(tally, "assess"))
 
 

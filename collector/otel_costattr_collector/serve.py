@@ -122,7 +122,9 @@ class Service:
         )
         self._book: Final = book_of([str(path) for path in settings.price_overlay])
         self._cost_rules: Final = cost_rules(settings)
-        self._projection: Final = Projection(self._rules, also=self._cost_rules.attributes)
+        self._projection: Final = Projection(
+            self._rules, also=self._cost_rules.attributes, lengths=settings.estimate_usage
+        )
         self.metrics: Final = Metrics()
         self.store: Final = open_store(settings)
         self._closed: Final = ClosedMonths(self.store, count=self.metrics.dated.inc)

@@ -182,6 +182,13 @@ class Settings(BaseModel):
         default="refuse",
         description="What happens to owners that look like e-mail addresses.",
     )
+    estimate_usage: bool = Field(
+        default=False,
+        description=(
+            "Whether calls without token counts get an estimate from the length of their texts,"
+            " marked `estimated(usage_estimated)`; only the lengths are kept."
+        ),
+    )
     cost_rules: Path | None = Field(
         default=None,
         description="TOML file of rules that find costs in spans of tools and databases.",

@@ -83,6 +83,7 @@ def decide(
     known: Known,
     book: PriceBook,
     rules: OwnerRules,
+    estimate: bool = False,
 ) -> Decision:
     """Decide about spans that came together, and again about what they have to do with.
 
@@ -95,6 +96,7 @@ def decide(
         known: Calls that counted, under their keys.
         book: Prices.
         rules: How owners are found.
+        estimate: Whether calls without counts get some from the length of their texts.
     """
     pairs = [*((one.span, one.call) for one in earlier), *fresh]
     rest = Hidden(known, {ref_of(one.span) for one in earlier}) if earlier else known
@@ -102,7 +104,11 @@ def decide(
     cast = _Cast(pairs, found, [*earlier, *(None for _ in fresh)])
     wanted = cast.touched()
     judged = conclude(
-        [found[place] for place in wanted], book=book, rules=rules, key_tenant=key_tenant
+        [found[place] for place in wanted],
+        book=book,
+        rules=rules,
+        key_tenant=key_tenant,
+        estimate=estimate,
     )
     decision = cast.decision(dict(zip(wanted, judged, strict=True)), key_tenant, because=because)
     decision.wishes += wishes_of(decision.verdicts, book=book, rules=rules, key_tenant=key_tenant)

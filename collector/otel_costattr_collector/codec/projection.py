@@ -28,6 +28,7 @@ from otel_costattr.costs import names as cost_names
 from otel_costattr.model import AttributeValue
 from otel_costattr.usage.dialects import DIALECTS
 from otel_costattr.usage.dialects.openinference import digest
+from otel_costattr.usage.estimate import UNREADABLE, characters, family_of
 from otel_costattr.usage.objects import parse
 from otel_costattr.usage.shapes import COUNT_NAMES, TIERS
 
@@ -108,16 +109,22 @@ class Projection:
     Args:
         rules: The operator's rules for owners; what they read is kept too.
         also: Further names that are kept, such as those that rules for costs read.
+        lengths: Whether of texts that nothing reads the number of characters is kept.
 
     Attributes:
         reducer: Gives what reduces the value of an attribute, None if all of it is dropped.
     """
 
-    __slots__ = ("_identities", "_reducers", "reducer")
+    __slots__ = ("_identities", "_lengths", "_reducers", "reducer")
 
     def __init__(
-        self, rules: OwnerRules = DEFAULT_RULES, *, also: frozenset[str] = frozenset()
+        self,
+        rules: OwnerRules = DEFAULT_RULES,
+        *,
+        also: frozenset[str] = frozenset(),
+        lengths: bool = False,
     ) -> None:
+        self._lengths: Final = lengths
         plain = {
             *(name for dialect in DIALECTS for name in dialect.keys),
             *_ALSO_READ,
@@ -143,6 +150,8 @@ class Projection:
 
     def _reducer(self, name: str) -> Reduce | None:
         found = self._reducers.get(name)
+        if self._lengths and found in {None, mark} and family_of(name) >= 0:
+            return _length
         if found is None and name.startswith(TAG_PREFIX):
             return _owner(f"tags.{name.removeprefix(TAG_PREFIX)}", self._identities)
         return found
@@ -182,6 +191,11 @@ def _protected(value: str, dimension: str, identities: Identities) -> str | None
         return None
     protected, refusal = identities.protect(dimension, value.strip())
     return REFUSED_ADDRESS if refusal else protected
+
+
+def _length(value: AttributeValue) -> AttributeValue:
+    """Keep how long a text is, and nothing of it; a number that came instead of one is no length."""
+    return UNREADABLE if isinstance(value, int | float) else characters(value)
 
 
 def mark(_value: AttributeValue) -> AttributeValue:

@@ -46,6 +46,7 @@ class Assessor:
         amender: Amends what late spans are about; None counts them only, for tests.
         fold: Bounds the values of dimensions; None for no bound.
         give_way: Called every few spans: waits while something goes first.
+        estimate: Whether calls without counts get some from the length of their texts.
     """
 
     def __init__(
@@ -59,8 +60,10 @@ class Assessor:
         amender: Amender | None = None,
         fold: Fold | None = None,
         give_way: Callable[[], None] = lambda: None,
+        estimate: bool = False,
     ) -> None:
         self._give_way: Final = give_way
+        self._estimate: Final = estimate
         self._book: Final = book
         self._metrics: Final = metrics
         self._memory: Final = memory
@@ -144,6 +147,7 @@ class Assessor:
                 book=self._book,
                 rules=self._rules,
                 key_tenant=tenant,
+                estimate=self._estimate,
             )
             told += map(_told, pairs, found)
             statuses.update(one.status for one in found)
@@ -185,6 +189,7 @@ class Assessor:
             known=self._memory.known(tenant, [span for span, _ in pairs]),
             book=self._book,
             rules=self._rules,
+            estimate=self._estimate,
         )
 
     def _amended(self, group: Sequence[Pending], decision: Decision) -> Sequence[ledger.Line]:

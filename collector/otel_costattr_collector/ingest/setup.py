@@ -253,6 +253,7 @@ def build_pipeline(
             amender=amender,
             fold=fold,
             give_way=turns.give_way,
+            estimate=settings.estimate_usage,
         ),
         parked=parked,
         clock=time.time_ns,
