@@ -18,7 +18,15 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
 from opentelemetry import baggage
-from opentelemetry.context import Context, attach, create_key, detach, get_value, set_value
+from opentelemetry.context import (
+    Context,
+    attach,
+    create_key,
+    detach,
+    get_current,
+    get_value,
+    set_value,
+)
 
 from otel_costattr.attribution.baggage import owner_in_baggage
 from otel_costattr.attribution.claims import Claims
@@ -209,6 +217,8 @@ def current_owner(context: Context | None = None, *, rules: OwnerRules = DEFAULT
         context: An OpenTelemetry context; None for the current one.
         rules: The allow-list for baggage.
     """
+    if context is None:
+        context = get_current()
     local = _local_owner(context)
     carried = baggage.get_all(context)
     claimed = owner_in_baggage(carried, rules=rules) if carried else NOBODY

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from math import ceil
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
@@ -21,6 +22,7 @@ RANKS: Final[Mapping[Action, int]] = MappingProxyType(
 )
 _PICO: Final = 10**12
 _scaleb: Final = Context(prec=60).scaleb
+_TWELVE: Final = Decimal(12)
 _TIMEOUT_S: Final = 5.0
 _NOTHING_AT: Final = 10**40
 _DIMENSIONS: Final = frozenset(DIMENSIONS)
@@ -157,8 +159,8 @@ def decide(accounts: tuple[Account, ...], estimate: int) -> Decision:
     """
     worst, found = 0, ALLOW
     for account in accounts:
-        used = account.settled + account.held
-        if account.cap is not None and used + estimate > account.cap:
+        used, cap = account.settled + account.held, account.cap
+        if cap is not None and used + estimate > cap:
             return account.blocked
         total = account.others + used
         if total >= account.first:
@@ -197,10 +199,7 @@ def read_limit(words: Mapping[str, Any]) -> Limit:
 def pico(amount_usd: Decimal | int) -> int:
     """Tell an amount in 1e-12 USD, rounded up; no setting of `decimal` has a say in it."""
     if isinstance(amount_usd, Decimal):
-        scaled = _scaleb(amount_usd, 12)
-        number = int(scaled)
-        if number == scaled:
-            return number
+        return ceil(_scaleb(amount_usd, _TWELVE))
     above, below = amount_usd.as_integer_ratio()
     return -(-above * _PICO // below)
 
