@@ -15,6 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from fastapi.testclient import TestClient
+from otel_costattr_collector.api import create_api
 from otel_costattr_collector.store import Store
 
 START: Final = "2026-10-01T00:00:00Z"
@@ -77,6 +79,19 @@ _MODELS: Final = (
 _FEATURES: Final = (
     "chat", "search", "extract", "summarise", "translate", "classify", "agent", "moderate",
 )  # fmt: skip
+
+_REVENUE: Final = {
+    "revenue": [
+        {"id": "1", "customer": "tenant-0000", "period": "2026-10", "plan": "free", "amount": "9"},
+        {"id": "2", "customer": "tenant-0001", "period": "2026-10", "plan": "pro", "amount": "49"},
+    ]
+}
+_BUDGETS: Final = {
+    "budgets": [
+        {"id": "everything", "amount_usd": "1000"},
+        {"id": "search", "amount_usd": "20", "period": "week", "filters": {"feature": ["search"]}},
+    ]
+}
 
 _SELECT: Final = """
 INSERT INTO ledger (
@@ -193,7 +208,11 @@ def plant(store: Store, calls: int) -> None:
     )
 
 
-_NUMBER = {"next": 0}
+def plant_money(store: Store) -> None:
+    """Post what two tenants pay for the month, and two budgets."""
+    with TestClient(create_api(store)) as client:
+        for path, body in (("/v1/revenue", _REVENUE), ("/v1/budgets", _BUDGETS)):
+            assert client.post(path, json=body).status_code == 200
 
 
 def _fill(store: Store, *, rows: int, since_s: int, length_s: int, **drawn: object) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from .sql import (
+    MEASURE,
     MODE,
     ROWS,
     Spend,
@@ -93,7 +95,7 @@ def compared(by: tuple[str, ...], *, total: bool = False) -> Named:
             ("after", " AND ".join(period_of("ledger"))),
             ("before", " AND ".join(period_of("ledger", shift="${against}"))),
             ("windows", "1"),
-            ("filter", f"{chosen('environment')} AND {MODE}"),
+            ("filter", f"{chosen('environment')} AND {MEASURE} AND {MODE}"),
             ("limit", str(ROWS + 1)),
         ),
         totals=True,
@@ -193,6 +195,78 @@ BACKLOG: Final = Named(
 _DAY: Final = " AND ".join(period_of("spend_by_tenant_day"))
 _FIRST: Final = "toStartOfDay(toTimeZone($__fromTime, '${tz}'))"
 _LAST: Final = "toStartOfDay(toTimeZone($__toTime - 1, '${tz}')) + INTERVAL 1 DAY"
+
+_SINCE_DAY: Final = "toDate($__fromTime, '${tz}')"
+_AFTER_DAY: Final = "toDate($__toTime - 1, '${tz}') + 1"
+_DAYS_OF: Final[Mapping[str, str]] = {
+    "spend_by_tenant_day": _DAY,
+    "ledger": f"spent.event_ns >= {_FIRST} AND spent.event_ns < {_LAST}",
+}
+
+MARGIN_COLUMNS: Final = (
+    Column(title="Revenue", name="revenue", unit=_USD),
+    Column(title="Direct cost", name="direct_cost", unit=_USD),
+    Column(title="Loaded cost", name="loaded_cost", unit=_USD),
+    Column(title="Margin", name="margin", unit=_USD),
+    Column(title="Margin %", name="margin_percent", unit="percent"),
+    Column(title="Loaded margin", name="loaded_margin", unit=_USD),
+    Column(title="Calls", name="calls", unit="short"),
+    Column(title="Unpriced calls", name="unpriced_calls", unit="short"),
+)
+
+
+def margins(
+    *by: str, titles: tuple[str, ...] = (), only: tuple[str, ...] = (), total: bool = False
+) -> Named:
+    """Describe what is left of revenue after cost, in whole days.
+
+    Args:
+        by: Dimensions of the rows: tenant, plan, feature.
+        titles: Headings of the columns that are shown; none for all.
+        only: Dashboard variables that filter, each named as its dimension.
+        total: Whether only the row of totals is shown.
+    """
+    source = "ledger" if "feature" in by else "spend_by_tenant_day"
+    owners = " AND ".join(map(chosen, only)) or "true"
+    happened = f"{_DAYS_OF['ledger']} AND {owners}"
+    return Named(
+        query="margins",
+        by=by,
+        columns=tuple(one for one in MARGIN_COLUMNS if not titles or one.title in titles),
+        parts=(
+            ("source", source),
+            ("filter", f"{_DAYS_OF[source]} AND {owners}"),
+            ("owners", owners),
+            ("outcome_dimensions", ", ".join(_of_outcomes(name) for name in by)),
+            ("outcomes", "false" if "plan" in by else happened),
+            ("first", _SINCE_DAY),
+            ("after", _AFTER_DAY),
+            ("limit", str(ROWS + 1)),
+        ),
+        totals=True,
+        total=total,
+    )
+
+
+def _of_outcomes(name: str) -> str:
+    return "'' AS plan" if name == "plan" else f"spent.{name} AS {name}"
+
+
+BURN: Final = Named(
+    query="budget_burn",
+    columns=(
+        Column(title="Budget", name="budget"),
+        Column(title="Period", name="period"),
+        Column(title="Since", name="first_day"),
+        Column(title="Amount", name="amount", unit=_USD),
+        Column(title="Spent", name="cost", unit=_USD),
+        Column(title="Burned", name="burned", unit=_SHARE),
+        Column(title="Left", name="remaining", unit=_USD),
+        Column(title="Calls", name="calls", unit="short"),
+        Column(title="Unpriced calls", name="unpriced_calls", unit="short"),
+    ),
+    parts=(("now", "toTimeZone($__toTime - 1, 'UTC')"), ("limit", str(ROWS))),
+)
 
 ROLLUPS: Final = Named(
     query="ledger_against_rollups",

@@ -78,7 +78,7 @@ class Board:
     compares: bool = False
 
 
-def number(title: str, asks: Spend, *, about: str = "", width: int = 4) -> Panel:
+def number(title: str, asks: Spend | Named, *, about: str = "", width: int = 4) -> Panel:
     """Describe a panel that shows one number."""
     return Panel(title=title, kind="stat", asks=asks, about=about, links={}, width=width, height=4)
 

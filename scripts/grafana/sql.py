@@ -105,6 +105,9 @@ _ORDER: Final = "ORDER BY total_cost DESC NULLS LAST, calls DESC"
 
 MODE: Final = "if(spent.data_mode = '', 'real', spent.data_mode) IN (${data_mode:sqlstring})"
 
+MEASURE: Final = "(${measure:sqlstring} = 'fully_loaded' OR spent.entry != 'allocation')"
+"""Direct cost leaves out what was allocated; fully loaded cost has it."""
+
 TYPED: Final = frozenset({"session"})
 """Dimensions with too many values for a list: their variable is a text."""
 
@@ -194,10 +197,11 @@ def spend_of(question: Spend, *, shift: str = "") -> str:
 
 
 def conditions_of(question: Spend, *, shift: str = "") -> list[str]:
-    """Return what a row has to fulfil: period, environment, data mode, variables, fixed values."""
+    """Return what a row has to fulfil: period, environment, measure, data mode, variables, values."""
     return [
         *period_of(question.source, shift=shift),
         chosen("environment"),
+        MEASURE,
         *([] if question.every_mode else [MODE]),
         *(typed(name) if name in TYPED else chosen(name) for name in question.only),
         *(f"spent.{name} = '{value}'" for name, value in question.where),

@@ -39,7 +39,9 @@ SHIFTS: Final = (
 )
 DATA_MODES: Final = ("real", "test", "demo")
 
-FIXED: Final = ("datasource", "tz", "grain", "environment", "data_mode")
+COST_MEASURES: Final = (("direct", "direct"), ("fully loaded", "fully_loaded"))
+
+FIXED: Final = ("datasource", "tz", "grain", "measure", "environment", "data_mode")
 """The variables that every dashboard has; links carry them along."""
 
 
@@ -58,6 +60,7 @@ def variables_of(
         builders.DatasourceVariable("datasource").label("Data source").type(PLUGIN),
         _choice("tz", "Time zone", tuple((zone, zone) for zone in TIME_ZONES)),
         _choice("grain", "Step", STEPS, chosen=1),
+        _choice("measure", "Cost", COST_MEASURES),
         *shift,
         _values("environment"),
         _choice("data_mode", "Data", tuple((mode, mode) for mode in DATA_MODES), multi=True),

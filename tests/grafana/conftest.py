@@ -26,6 +26,7 @@ def seeded(chdb_folder: Path) -> Iterator[stores.Store]:
         store.migrate()
         month.plant(store, LINES)
         store.command(AUDITED)
+        month.plant_money(store)
         yield store
 
 

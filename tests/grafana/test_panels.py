@@ -8,6 +8,8 @@ from typing import Any
 
 import month
 import pytest
+from allocation.places import insert, shared
+from fastapi.testclient import TestClient
 from grafana.boards import BOARDS
 from grafana.named import Named
 from grafana.panels import Board, Panel
@@ -15,6 +17,8 @@ from grafana.sql import MEASURES, NOBODY, Spend, title_of
 from grafana.variables import values_sql
 from grafana_plugin import ALL, Value, View, seconds, sent
 from otel_costattr_collector import queries, spend
+from otel_costattr_collector.allocation.placing import placed
+from otel_costattr_collector.api import create_api
 from otel_costattr_collector.sql import Guard
 from otel_costattr_collector.store import Store
 
@@ -38,6 +42,7 @@ DIMENSIONS = (
 CHOSEN: Mapping[str, Value] = {
     "tz": "UTC",
     "grain": "1 HOUR",
+    "measure": "direct",
     "against": "7 DAY",
     "environment": (ALL,),
     "data_mode": ("real",),
@@ -166,7 +171,7 @@ def test_a_panel_of_another_query_says_what_that_says(seeded: Store, panel: Pane
     assert isinstance(asked, Named)
     parts = {
         name: text
-        for name, text in _plain_parts(DAYS, asked.query).items()
+        for name, text in _plain_parts(DAYS, asked.query, asked.by).items()
         if name in dict(asked.parts)
     } | ({"keys": ", ".join(asked.by), "dimensions": _dimensions(asked)} if asked.by else {})
     answer = seeded.query(queries.render(asked.query, parts)).mappings()
@@ -184,7 +189,7 @@ def _dimensions(asked: Named) -> str:
     return ", ".join(f"spent.{name} AS {name}" for name in asked.by)
 
 
-def _plain_parts(view: View, query: str) -> dict[str, str]:
+def _plain_parts(view: View, query: str, by: tuple[str, ...] = ()) -> dict[str, str]:
     week_s = 7 * DAY_S
 
     def between(since_s: int, until_s: int) -> str:
@@ -193,9 +198,9 @@ def _plain_parts(view: View, query: str) -> dict[str, str]:
 
     period = between(view.since_s, view.until_s)
     real = "spent.data_mode IN ('', 'real')"
-    filters = {"ledger_against_rollups": period, "compare": real}
+    filters = {"ledger_against_rollups": period, "compare": real, "margins": period}
     return {
-        "after": period,
+        "after": "toDate('2026-10-29')" if query == "margins" else period,
         "before": between(view.since_s - week_s, view.until_s - week_s),
         "windows": "1",
         "seen": "true",
@@ -203,6 +208,12 @@ def _plain_parts(view: View, query: str) -> dict[str, str]:
         "days": "spent.day >= '2026-10-19' AND spent.day < '2026-10-29'",
         "quarters": "spent.bucket >= '2026-10-19 00:00:00' AND spent.bucket < '2026-10-29 00:00:00'",
         "limit": "1000",
+        "source": "ledger",
+        "owners": "true",
+        "outcome_dimensions": "'' AS plan" if by == ("plan",) else f"spent.{''.join(by)}",
+        "outcomes": "false" if by == ("plan",) else period,
+        "first": "toDate('2026-10-19')",
+        "now": f"toDateTime({view.until_s - 1}, 'UTC')",
     }
 
 
@@ -306,10 +317,27 @@ def test_a_variable_offers_what_there_is(seeded: Store, guard: Guard, name: str)
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
 def test_a_board_has_each_variable_that_its_panels_name(board: Board) -> None:
     """A variable that nobody defines would be sent to ClickHouse as it stands."""
-    given = {name: CHOSEN[name] for name in ("tz", "grain", "environment", "data_mode")}
+    given = {name: CHOSEN[name] for name in ("tz", "grain", "measure", "environment", "data_mode")}
     given |= dict.fromkeys(board.values, (ALL,)) | dict.fromkeys(board.texts, "")
     given |= {"against": "7 DAY"} if board.compares else {}
     view = View(since_s=0, until_s=1, values=given)
 
     for panel in board.panels:
         assert sent(panel.text, view)
+
+
+@pytest.mark.parametrize("measure", ["direct", "fully_loaded"])
+def test_the_measure_that_is_chosen_is_shown(store: Store, measure: str) -> None:
+    """A shared cost of 12 USD goes to acme: direct it is nobody's, fully loaded acme's."""
+    shift = (shared("-12", pool="gpu", name="2"), shared("12", pool="gpu", name="3", tenant="acme"))
+    moved = (placed(line, entry="allocation") for line in shift)
+    insert(store, shared("12", pool="gpu"), *moved, shared("1", pool="", tenant="acme"))
+    view = _view("2026-10-01T00:00:00Z", "2026-10-03T00:00:00Z", measure=measure)
+    rows = _rows(store, _panel("margins", "Cost by tenant"), view)
+    words = {"start_date": "2026-10-01", "end_date": "2026-10-02", "measure": measure}
+    with TestClient(create_api(store)) as client:
+        answer = client.get("/v1/analytics/costs", params=words).json()
+
+    shown = {row["Tenant"].replace(NOBODY, ""): row["Cost"] for row in rows}
+    assert shown == {row["entity_id"]: Decimal(row["total_cost"] or 0) for row in answer["data"]}
+    assert shown["acme"] == (1 if measure == "direct" else 13)

@@ -20,6 +20,7 @@ LINES = 20_000
 VALUES: dict[str, str | tuple[str, ...]] = {
     "tz": "UTC",
     "grain": "1 DAY",
+    "measure": "direct",
     "against": "7 DAY",
     "environment": (ALL,),
     "data_mode": ("real",),
@@ -41,6 +42,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with stores.embedded(data / "clickhouse") as store:
         store.migrate()
         month.plant(store, LINES)
+        month.plant_money(store)
     with serving(data, "--settle-seconds", "0") as running:
         yield running
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from ..panels import Board
-from . import features, models, overview, prompts, quality, sessions, tenants, triage
+from . import features, margins, models, overview, prompts, quality, sessions, tenants, triage
 
 BOARDS: Final[tuple[Board, ...]] = (
     overview.BOARD,
     features.BOARD,
     tenants.BOARD,
+    margins.BOARD,
     prompts.BOARD,
     models.BOARD,
     sessions.BOARD,
