@@ -47,6 +47,8 @@ def client(store: Store) -> Iterator[TestClient]:
         yield opened
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
 @settings(
     max_examples=settings().max_examples // 6,
     deadline=None,
