@@ -25,7 +25,7 @@
 --   least_cost        least that calls without a price can have cost, USD; NULL if nobody can say
 --   most_cost         most that they can have cost
 SELECT
-    grouping(/*{first*/ tenant /*}*/) > 0 AS is_total,
+    grouping(/*{first_key*/ tenant /*}*/) > 0 AS is_total,
     /*{dimensions*/ spent.tenant AS tenant /*}*/,
     sum(spent.calls) AS calls,
     sumIf(spent.calls, spent.status IN ('priced', 'committed')) AS priced_calls,
@@ -48,6 +48,6 @@ SELECT
 FROM /*{source*/ ledger /*}*/ AS spent
 WHERE /*{filter*/ true /*}*/
 GROUP BY ROLLUP(/*{keys*/ tenant /*}*/)
-HAVING grouping(/*{last*/ tenant /*}*/) = is_total AND (is_total OR calls != 0 OR total_cost IS NOT NULL OR unpriced_lines != 0)
+HAVING grouping(/*{last_key*/ tenant /*}*/) = is_total AND (is_total OR calls != 0 OR total_cost IS NOT NULL OR unpriced_lines != 0)
 ORDER BY is_total DESC WITH FILL FROM 1 TO 0 STEP -1, total_cost DESC NULLS LAST, calls DESC, /*{keys*/ tenant /*}*/
 LIMIT /*{limit*/ 1000 /*}*/

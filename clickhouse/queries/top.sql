@@ -11,7 +11,7 @@
 --   cost_per_call  USD for each call with a price; NULL if there is none
 --   share          of the whole cost, 0 to 1; NULL if one of them is unknown
 SELECT
-    grouping(/*{first*/ user /*}*/) > 0 AS is_total,
+    grouping(/*{first_key*/ user /*}*/) > 0 AS is_total,
     /*{dimensions*/ spent.user AS user /*}*/,
     sum(spent.calls) AS calls,
     sumIf(spent.calls, spent.amount_usd IS NULL) AS unpriced_calls,
@@ -29,6 +29,6 @@ SELECT
 FROM /*{source*/ ledger /*}*/ AS spent
 WHERE /*{filter*/ true /*}*/
 GROUP BY ROLLUP(/*{keys*/ user /*}*/)
-HAVING grouping(/*{last*/ user /*}*/) = is_total AND (is_total OR calls != 0 OR total_cost IS NOT NULL)
+HAVING grouping(/*{last_key*/ user /*}*/) = is_total AND (is_total OR calls != 0 OR total_cost IS NOT NULL)
 ORDER BY is_total DESC WITH FILL FROM 1 TO 0 STEP -1, total_cost DESC NULLS LAST, calls DESC, /*{keys*/ user /*}*/
 LIMIT /*{limit*/ 1000 /*}*/

@@ -22,7 +22,7 @@
 --   traces            different traces; NULL likewise
 --   cost_per_trace    USD; NULL likewise
 SELECT
-    grouping(/*{first*/ feature /*}*/) > 0 AS is_total,
+    grouping(/*{first_key*/ feature /*}*/) > 0 AS is_total,
     /*{dimensions*/ spent.feature AS feature /*}*/,
     sum(spent.amount_usd) AS total_cost,
     sum(spent.calls) AS calls,
@@ -51,6 +51,6 @@ SELECT
 FROM ledger AS spent
 WHERE /*{filter*/ true /*}*/
 GROUP BY ROLLUP(/*{keys*/ feature /*}*/)
-HAVING grouping(/*{last*/ feature /*}*/) = is_total
+HAVING grouping(/*{last_key*/ feature /*}*/) = is_total
 ORDER BY is_total DESC WITH FILL FROM 1 TO 0 STEP -1, total_cost DESC NULLS LAST, calls DESC, /*{keys*/ feature /*}*/
 LIMIT /*{limit*/ 1000 /*}*/

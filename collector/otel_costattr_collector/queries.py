@@ -125,7 +125,7 @@ def text(name: str) -> str:
 def render(name: str, parts: Mapping[str, str] | None = None) -> str:
     """Replace parts of a named query; those that are not given keep their defaults.
 
-    Where `keys` are given, `first` and `last` are the first and the last of them.
+    Where `keys` are given, `first_key` and `last_key` are the first and the last of them.
 
     Raises:
         BadInput: There is no such query or no such part in it.
@@ -137,10 +137,10 @@ def render(name: str, parts: Mapping[str, str] | None = None) -> str:
         raise BadInput(f"query {name!r} has no part {', '.join(sorted(unknown))}")
 
     keys = given.get("keys", "").split(", ")
-    ends = {"first": keys[0], "last": keys[-1]}
+    filled = {"first_key": keys[0], "last_key": keys[-1], **given}
 
     def replaced(found: re.Match[str]) -> str:
-        return given.get(found[1]) or ends.get(found[1]) or found[0]
+        return filled.get(found[1]) or found[0]
 
     return _PART.sub(replaced, source)
 

@@ -250,6 +250,19 @@ def test_new_telemetry_counts_under_the_new_names(schema: Schema) -> None:
     assert owner.sources == {"feature": "span", "team": "rule", "tags.cost_center": "span"}
 
 
+def test_values_of_a_tag_count_under_their_new_names() -> None:
+    """A tag is renamed by its name, its values by theirs; both at once if need be."""
+    text = """
+[tags.region]
+formerly = [{ name = "zone" }]
+renamed = [{ old = "eu", new = "europe" }]
+"""
+    rules = OwnerRules(renames=read_schema(text, source="s.toml").renames)
+
+    for tag in ("costattr.tag.zone", "costattr.tag.region"):
+        assert owner_of(chat_span({tag: "eu"}), rules=rules).tags == {"region": "europe"}
+
+
 def test_a_call_with_both_names_keeps_both(schema: Schema) -> None:
     """Where the new tag is there, the old one stays what it is: nothing is lost."""
     span = chat_span({"costattr.tag.costcenter": "1", "costattr.tag.cost_center": "2"})

@@ -67,10 +67,17 @@ def test_a_broken_schema_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "attribution.toml: dimensions.colour: use one of" in capsys.readouterr().err
 
 
+def test_a_schema_that_is_not_there_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """The refusal names the file."""
+    assert cli.main(argv=["attribution", "check", "nowhere.toml"]) == 2
+    assert "nowhere.toml: cannot be read: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "text",
     [
         pytest.param(json.dumps(GOOD), id="one event"),
+        pytest.param(json.dumps({**GOOD, "tags": None}), id="without tags"),
         pytest.param(json.dumps([GOOD, GOOD]), id="an array"),
         pytest.param(f"{json.dumps(GOOD)}\n\n{json.dumps(GOOD)}\n", id="one a line"),
     ],

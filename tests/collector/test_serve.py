@@ -19,13 +19,14 @@ from wire import CALL, calls, otlp_json, traces, wire_span
 
 from otel_costattr.model import Attributes
 
-pytestmark = [pytest.mark.measured, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 # gpt-4o-mini: 1,000 tokens in at 0.15 USD and 200 out at 0.60 USD per million.
 PRICE = (1000 * Decimal("0.15") + 200 * Decimal("0.60")) / 1_000_000
 QUICK = ("--settle-seconds", "0", "--wrapper-settle-seconds", "0")
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_what_a_real_exporter_sends_is_priced_and_owned(protocol: str, tmp_path: Path) -> None:
     """Spans of the plain SDK and exporter become ledger rows of their tenants."""
@@ -51,6 +52,7 @@ def test_what_a_real_exporter_sends_is_priced_and_owned(protocol: str, tmp_path:
     assert by_tenant == {"t0": 5 * PRICE, "t1": 5 * PRICE}
 
 
+@pytest.mark.measured
 def test_bad_spans_harm_nobody(tmp_path: Path) -> None:
     """Impossible counts are unpriced rows, bad bytes clear errors, and good neighbours are priced."""
     odd: list[Attributes] = [
@@ -92,6 +94,7 @@ def test_both_formats_give_the_same_rows(tmp_path: Path) -> None:
     assert Decimal(costs["total"]["total_cost"]) == 10 * PRICE
 
 
+@pytest.mark.measured
 def test_sigterm_in_a_stream_of_requests_loses_nothing(tmp_path: Path) -> None:
     """Every request that was answered with 200 before the end is in the ledger after it."""
     acknowledged: list[int] = []
@@ -185,6 +188,7 @@ def test_a_wrong_setting_ends_it_with_one_line(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.measured
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     """The setting and the port stand in the message."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

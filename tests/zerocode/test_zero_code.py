@@ -50,6 +50,7 @@ def instrumented(tmp_path: Path, **environment: str) -> "subprocess.CompletedPro
     )
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 @pytest.mark.timeout(90)
 def test_console(tmp_path: Path) -> None:
@@ -63,6 +64,7 @@ def test_console(tmp_path: Path) -> None:
     assert attributes["costattr.cost.total_usd"] == CALL_USD
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 @pytest.mark.timeout(90)
 def test_any_exporter(tmp_path: Path) -> None:
