@@ -12,6 +12,8 @@ from answers.plainly import Line, Lines
 from fastapi.testclient import TestClient
 from otel_costattr_collector.store import Store
 
+pytestmark = pytest.mark.no_cover  # the same lines as other tests, many times over
+
 FILTERS = ((), ("environment=production",), ("tenant!=", "feature!=chat"), ("prompt_version=v5",))
 PICO = Decimal("0.000000000001")
 

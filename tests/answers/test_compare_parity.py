@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from otel_costattr_collector.store import Store
 
+pytestmark = pytest.mark.no_cover  # the same lines as other tests, many times over
+
 KINDS = (
     ("input_tokens", "input_usd"),
     ("cache_read_tokens", "cache_read_usd"),

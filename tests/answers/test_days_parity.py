@@ -20,6 +20,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from otel_costattr_collector.store import Store
 
+pytestmark = pytest.mark.no_cover  # the same lines as other tests, many times over
+
 ZONES = (
     "UTC",
     "Europe/Berlin",  # the reporting zone of the fixture

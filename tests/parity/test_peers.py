@@ -20,6 +20,7 @@ STEP = Decimal("1e-12")
 KEYS: Mapping[Peer, str] = {"genai-prices": "genai", "LiteLLM": "litellm"}
 
 pytestmark = [
+    pytest.mark.no_cover,  # the same lines as other tests, many times over
     pytest.mark.slow,
     pytest.mark.timeout(180),
     pytest.mark.skipif(not PYTHON.exists(), reason="make .envs/peers/.ready installs the peers"),
