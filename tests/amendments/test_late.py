@@ -11,7 +11,6 @@ from golden.recordings import Recording, all_recordings, recording
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytestmark = pytest.mark.no_cover  # the same lines as other tests, many times over
 RECORDINGS = all_recordings()
 
 

@@ -130,7 +130,6 @@ def test_a_missing_file_is_refused(run: Run) -> None:
     assert "/nowhere.json: No such file or directory" in err
 
 
-@pytest.mark.no_cover
 def test_sync_says_what_changes_in_percent(run: Run, data: Path) -> None:
     """A rate that differs is printed with before, after and effect, and then written."""
     target = data / "prices.json"
@@ -162,7 +161,6 @@ def test_sync_into_an_empty_folder_makes_the_book(run: Run, tmp_path: Path) -> N
     assert run("diff", str(tmp_path / "prices.json"), str(DATA / "prices.json"))[0] in {0, 1}
 
 
-@pytest.mark.no_cover
 def test_diff_of_the_shipped_book_against_a_fresh_sync_is_empty(run: Run) -> None:
     """The shipped data is what a sync would write."""
     code, out, _ = run("diff")
