@@ -327,6 +327,7 @@ class Service:
             max_decompressed_bytes=settings.max_decompressed_bytes,
             max_waiting_bytes=settings.max_waiting_bytes,
             turns=ingest.pipeline.turns,
+            check_room=ingest.pipeline.check_room,
             measure=self._tally.add,
         )
         hint = settings.retry_after_seconds

@@ -118,9 +118,17 @@ class Pipeline:
             Overloaded: Too much waits, here or for the ledger, or the disk is full.
             RetryableError: The journal could not be written.
         """
+        self.check_room()
+        await self._commits.submit(submission, weight)
+
+    def check_room(self) -> None:
+        """Refuse more while too much waits; asked before work goes into what would be refused.
+
+        Raises:
+            Overloaded: Too much waits for the ledger.
+        """
         if self._freezer.waiting > self._max_settling:
             raise Overloaded(f"{self._max_settling} spans wait for the ledger: send again later")
-        await self._commits.submit(submission, weight)
 
     def start(self) -> None:
         """Begin to make blocks and to insert them."""

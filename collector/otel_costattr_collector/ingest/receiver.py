@@ -77,6 +77,8 @@ class Receiver:
         max_decompressed_bytes: Largest body after decompression.
         max_waiting_bytes: Bytes of bodies in flight above which a sender is told to slow down.
         turns: Lets requests go before assessing.
+        check_room: Raises `Overloaded` while no spans would be kept: a request that is refused
+            then costs no decoding, which would hold up what makes room.
         measure: Takes the tokens that metrics report, and the tenant of the key.
         decode_threads: Threads that decode.
         clock: Nanoseconds UTC.
@@ -93,6 +95,7 @@ class Receiver:
         max_decompressed_bytes: int,
         max_waiting_bytes: int,
         turns: Turns | None = None,
+        check_room: Callable[[], None] = lambda: None,
         measure: Callable[[Sequence[TokenPoint], str], None] = lambda _points, _tenant: None,
         decode_threads: int = 1,
         clock: Callable[[], int] = time.time_ns,
@@ -106,6 +109,7 @@ class Receiver:
         self._max_waiting_bytes: Final = max_waiting_bytes
         self._measure: Final = measure
         self._turns: Final = turns or Turns()
+        self._check_room: Final = check_room
         self._waiting_bytes = 0
         self._clock: Final = clock
         self._threads: Final = ThreadPoolExecutor(
@@ -183,6 +187,8 @@ class Receiver:
         size = len(request.body)
         if size > self.max_body_bytes:
             raise TooLarge(f"the body is larger than {self.max_body_bytes} bytes")
+        if request.signal != "metrics":
+            self._check_room()
         with self.room_for(size), self._turns.first():
             now_ns = self._clock()
             loop = asyncio.get_running_loop()
