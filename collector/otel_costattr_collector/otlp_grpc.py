@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import Final, NoReturn, cast
+from typing import Final, cast
 
 import grpc
 from grpc.aio import Metadata, Server, ServicerContext
@@ -23,6 +23,7 @@ _SERVICES: Final[Mapping[Signal, str]] = MappingProxyType(
 )
 _DETAILS: Final = "grpc-status-details-bin"
 
+_Refusal = tuple[grpc.StatusCode, str, "Metadata"]
 _Export = Callable[[bytes, "ServicerContext[bytes, bytes]"], Awaitable[bytes]]
 
 
@@ -49,14 +50,23 @@ def create_grpc_server(receiver: Receiver, *, retry_after_seconds: int) -> Serve
 
 
 def _exporter(receiver: Receiver, signal: Signal, retry_after_seconds: int) -> _Export:
-    async def export(body: bytes, context: ServicerContext[bytes, bytes]) -> bytes:
+    async def taken(body: bytes, context: ServicerContext[bytes, bytes]) -> bytes | _Refusal:
         try:
             tenant = receiver.admit("grpc", signal, _metadata(context))
             request = Request(door="grpc", signal=signal, body=body, key_tenant=tenant)
-            decoded = await receiver.receive(request)
+            return success_body(signal, await receiver.receive(request), "protobuf")
         except Exception as error:  # noqa: BLE001 - every error has its answer
-            await _refuse(context, error, retry_after_seconds)
-        return success_body(signal, decoded, "protobuf")
+            return _refusal(error, retry_after_seconds)
+
+    async def export(body: bytes, context: ServicerContext[bytes, bytes]) -> bytes:
+        answer = await taken(body, context)
+        if not isinstance(answer, bytes):
+            # The error of an abort and the call's context hold each other, and with them every
+            # frame on the way: none may have the body, or what was refused piles up until a search
+            # for cycles finds it.
+            del body
+            await context.abort(*answer)
+        return answer
 
     return export
 
@@ -65,9 +75,7 @@ def _metadata(context: ServicerContext[bytes, bytes]) -> list[tuple[str, str | b
     return [(str(name), value) for name, value in context.invocation_metadata() or ()]
 
 
-async def _refuse(
-    context: ServicerContext[bytes, bytes], error: Exception, retry_after_seconds: int
-) -> NoReturn:
+def _refusal(error: Exception, retry_after_seconds: int) -> _Refusal:
     answer = answer_to(error)
     status = error_status(
         answer.grpc_code.value[0],
@@ -75,4 +83,4 @@ async def _refuse(
         retry_after_seconds=retry_after_seconds if answer.retry else None,
     )
     details = cast("Metadata", ((_DETAILS, status.SerializeToString()),))
-    await context.abort(answer.grpc_code, told(error), details)
+    return answer.grpc_code, told(error), details

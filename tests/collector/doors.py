@@ -76,7 +76,7 @@ async def open_doors(
         if event is not None:
             await event.wait()
         if failure:
-            raise failure[0]
+            raise type(failure[0])(*failure[0].args)  # an error of its own holds no other request
         kept.append(submission)
 
     metrics = Metrics()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 
 import grpc
 import pytest
@@ -21,7 +23,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     Sum,
 )
 from otel_costattr_collector.errors import Overloaded
-from wire import calls, logs, traces, wire_span
+from wire import CALL, calls, logs, traces, wire_span
 
 from otel_costattr.errors import PermanentError, RetryableError
 
@@ -132,6 +134,30 @@ def test_a_message_above_the_limit_is_refused(compression: grpc.Compression) -> 
             assert retry_delays(error) == []
 
     asyncio.run(scenario())
+
+
+def test_what_is_refused_is_not_kept_in_memory() -> None:
+    """Forty refused megabytes are gone at once, without any search for cycles."""
+
+    async def scenario() -> None:
+        async with open_doors(max_body_bytes=2_000_000) as doors:
+            doors.failure.append(Overloaded("9 spans wait"))
+            body = traces(wire_span({**CALL, "note": "x" * 1_000_000})).SerializeToString()
+            await refusal(doors, body)
+            before, _ = tracemalloc.get_traced_memory()
+            for _ in range(40):
+                await refusal(doors, body)
+            after, _ = tracemalloc.get_traced_memory()
+            assert after - before < 5_000_000
+
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        asyncio.run(scenario())
+    finally:
+        tracemalloc.stop()
+        gc.enable()
 
 
 async def refusal(
