@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,7 +24,7 @@ from pydantic import SecretStr
 
 from otel_costattr import cli
 from otel_costattr.attribution import Identities, hash_identity
-from otel_costattr.errors import BadSettings
+from otel_costattr.errors import BadSettings, RetryableError
 
 KEY = b"a secret of 16 bytes or more"
 
@@ -142,6 +145,51 @@ def test_who_calls_again_is_learned_again(vault: Vault, path: Path) -> None:
     vault.flush()
 
     assert look_up(path, ANNA) == "anna"
+
+
+def test_what_a_busy_file_does_not_take_is_written_later(
+    vault: Vault, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody reads while it is written: the write fails at its very end, and nothing is lost."""
+    monkeypatch.setattr(vaults, "BUSY_S", 0.01)
+    vault.learn("bert", BERT)
+    vault.flush()
+    vault.learn("anna", ANNA)
+    twice = "SELECT hash FROM people UNION ALL SELECT hash FROM people"
+    with closing(sqlite3.connect(path)) as reader, closing(reader.execute(twice)) as rows:
+        assert rows.fetchone() == (BERT,)
+        with pytest.raises(RetryableError, match="locked"):
+            vault.flush()
+    vault.flush()
+
+    assert look_up(path, ANNA) == "anna"
+
+
+def test_who_is_forgotten_does_not_come_back_with_a_late_write(
+    vault: Vault, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forgetting waits for a write that is under way, and takes out what that one wrote."""
+    commit, writing, go_on = vaults._commit, threading.Event(), threading.Event()
+
+    def late(where: Path, file: sqlite3.Connection) -> None:
+        writing.set()
+        assert go_on.wait(10)
+        commit(where, file)
+
+    monkeypatch.setattr(vaults, "_commit", late)
+    vault.learn("anna", ANNA)
+    writer = threading.Thread(target=vault.flush)
+    writer.start()
+    assert writing.wait(10)
+    gone: list[int] = []
+    forgetter = threading.Thread(target=lambda: gone.append(vault.forget(["anna"])))
+    forgetter.start()
+    go_on.set()
+    for thread in (writer, forgetter):
+        thread.join(10)
+
+    assert gone == [1]
+    assert look_up(path, ANNA) is None
 
 
 def test_memory_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

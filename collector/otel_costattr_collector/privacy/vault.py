@@ -11,8 +11,8 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,9 @@ from otel_costattr.errors import BadSettings, RetryableError
 
 VAULT_FILE: Final = "vault.sqlite"
 FLUSH_S: Final = 1.0
+BUSY_S: Final = 10.0
+"""How long a write waits for another process that reads or writes the file."""
+
 MOST_REMEMBERED: Final = 200_000
 """Hashes that are known to stand in the file; when there are more, all are looked at again."""
 
@@ -66,7 +69,7 @@ def forget(path: Path, words: Iterable[str]) -> int:
             for plain in {word, *(str(one) for (one,) in known)}:
                 gone = _run(path, file, "DELETE FROM people WHERE plain = ? RETURNING 1", (plain,))
                 count += len(gone)
-        file.commit()
+        _commit(path, file)
     return count
 
 
@@ -79,6 +82,7 @@ class Vault:
 
     Raises:
         BadSettings: Others may read the file, or it is no vault.
+        RetryableError: It cannot be opened now.
     """
 
     def __init__(self, path: Path, *, flush_s: float = FLUSH_S) -> None:
@@ -86,6 +90,9 @@ class Vault:
         _make(path)
         self._flush_s: Final = flush_s
         self._lock: Final = threading.Lock()
+        self._file: Final = threading.Lock()
+        """Held while the file changes: nobody who is forgotten comes back with a late write."""
+
         self._known: set[str] = set()
         self._pending: dict[str, str] = {}
         self._ended: Final = threading.Event()
@@ -111,11 +118,12 @@ class Vault:
             BadSettings: The vault is gone.
             RetryableError: It cannot be written now.
         """
-        self.flush()
-        count = forget(self.path, words)
-        with self._lock:
-            self._known.clear()
-        return count
+        with self._file:
+            self._flush()
+            count = forget(self.path, words)
+            with self._lock:
+                self._known.clear()
+            return count
 
     def flush(self) -> None:
         """Write what was learned.
@@ -124,6 +132,10 @@ class Vault:
             BadSettings: The vault is gone.
             RetryableError: It cannot be written now; the entries are kept.
         """
+        with self._file:
+            self._flush()
+
+    def _flush(self) -> None:
         with self._lock:
             taken, self._pending = self._pending, {}
         if not taken:
@@ -132,7 +144,7 @@ class Vault:
             with closing(_opened(self.path)) as file:
                 for entry in taken.items():
                     _run(self.path, file, "INSERT OR IGNORE INTO people VALUES (?, ?)", entry)
-                file.commit()
+                _commit(self.path, file)
         except (BadSettings, RetryableError):
             with self._lock:
                 self._pending = {**taken, **self._pending}
@@ -161,11 +173,8 @@ def _make(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise BadSettings(f"vault {path}: cannot be written: {error.strerror}") from error
-    with closing(_opened(path)) as file:
-        try:
-            file.executescript(_MADE)
-        except sqlite3.Error as error:
-            raise BadSettings(f"vault {path}: {error}") from error
+    with closing(_opened(path)) as file, _told(path):
+        file.executescript(_MADE)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -175,18 +184,35 @@ def _opened(path: Path) -> sqlite3.Connection:
         raise BadSettings(f"there is no vault at {path}: {error.strerror}") from error
     if stat.S_IMODE(mode) & 0o077:
         raise BadSettings(f"vault {path}: others may read it: chmod 600 {path}")
+    with _told(path):
+        file = sqlite3.connect(path, timeout=BUSY_S)
     try:
-        file = sqlite3.connect(path, timeout=10)
-        file.executescript(_SET)
-    except sqlite3.DatabaseError as error:
-        raise BadSettings(f"vault {path}: {error}") from error
+        with _told(path):
+            file.executescript(_SET)
+    except (BadSettings, RetryableError):
+        file.close()
+        raise
     return file
 
 
 def _run(
     path: Path, file: sqlite3.Connection, sql: str, words: tuple[str, ...]
 ) -> list[tuple[object, ...]]:
-    try:
+    with _told(path):
         return file.execute(sql, words).fetchall()
+
+
+def _commit(path: Path, file: sqlite3.Connection) -> None:
+    with _told(path):
+        file.commit()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say which vault it was, and whether trying again may help: a full disk, another process."""
+    try:
+        yield
     except sqlite3.OperationalError as error:
         raise RetryableError(f"vault {path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise BadSettings(f"vault {path}: {error}") from error
