@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from golden.recordings import FOLDER
 from otel_costattr_collector.codec import Decoder, Signal
 from otel_costattr_collector.codec.projection import Projection
 from wire import CALL, NOW_NS, otlp_json, traces, wire_span
@@ -15,7 +16,7 @@ from otel_costattr.model import AttributeValue, Span
 from otel_costattr.testing import chat_span
 from otel_costattr.usage import is_genai, read
 
-RECORDINGS = sorted((Path(__file__).parents[3] / "shared" / "dialects").glob("*.json"))
+RECORDINGS = sorted(FOLDER.glob("*/*.json"))
 SECRET = "my mother's maiden name is Quux"
 WHOLE = Decoder(wanted=is_genai, reducer=lambda _name: lambda value: value)
 PROJECTED = Decoder(wanted=is_genai)
@@ -35,25 +36,24 @@ def spans(path: Path, decoder: Decoder) -> tuple[Span, ...]:
     )
 
 
-@pytest.mark.skipif(not RECORDINGS, reason="the recordings are not beside the checkout")
 def test_nothing_that_is_read_is_lost() -> None:
     """For every recording, call and owner are the same with and without the projection."""
     different = [
-        (path.stem, before.name)
+        (path.parent.name, path.stem, before.name)
         for path in RECORDINGS
         for before, after in zip(spans(path, WHOLE), spans(path, PROJECTED), strict=True)
         if read(before) != read(after) or owner_of(before) != owner_of(after)
     ]
 
+    assert len(RECORDINGS) == 258
     assert different == []
 
 
-@pytest.mark.skipif(not RECORDINGS, reason="the recordings are not beside the checkout")
 @pytest.mark.parametrize("words", ["Hello there", "hello there", '"content"'])
 def test_no_words_of_a_conversation_go_on(words: str) -> None:
     """What the stand-in said and was asked is nowhere in what is kept of the recordings."""
     holding = [
-        path.stem
+        (path.parent.name, path.stem)
         for path in RECORDINGS
         if words in repr(spans(path, PROJECTED)).replace('\\"', '"')
     ]
