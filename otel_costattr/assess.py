@@ -167,6 +167,7 @@ def attributes_of(assessment: Assessment) -> Mapping[str, str | int | float]:
         found["costattr.cost.duplicate_of"] = assessment.duplicate_of
     total = assessment.total_usd
     if total is not None:
+        # Attributes have no decimals: a double for charts, and beside it the amount itself.
         found["costattr.cost.total_usd"] = float(total)
         found["costattr.cost.exact_usd"] = format(total, "f")
     if assessment.prices:
