@@ -130,6 +130,8 @@ def test_a_missing_file_is_refused(run: Run) -> None:
     assert "/nowhere.json: No such file or directory" in err
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(90)  # makes the whole book twice, and coverage slows that fivefold
 def test_sync_says_what_changes_in_percent(run: Run, data: Path) -> None:
     """A rate that differs is printed with before, after and effect, and then written."""
     target = data / "prices.json"
