@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import Final
 
 from grpc.aio import Server as GrpcServer
+from starlette.types import ASGIApp
 
 from otel_costattr.cli.price import book_of
 from otel_costattr.errors import BadSettings, RetryableError
@@ -20,6 +21,7 @@ from .access.tls import tls_files
 from .api import create_api
 from .audit.background import open_audits
 from .audit.router import audit_router
+from .background import Background, Work
 from .bookings import Bookings
 from .budgets.leases import Leases
 from .budgets.watch import open_watch
@@ -46,37 +48,17 @@ from .privacy.vault import Vault
 from .retention import Retention, retention_router
 from .servers import AsgiServer, address, listen
 from .settings import Settings
+from .sql_port import SqlPort
 from .status import Status
-from .store import engine_folder, open_store
+from .store import open_store
 from .telemetry import SelfTelemetry, no_trace
 from .token_metrics import TokenTally
 from .unix_socket import bind_grpc, grpc_path, listen_at
 
-if TYPE_CHECKING:
-    from .sql import SqlDoor
-
 _log: Final = logging.getLogger(__name__)
 _NS: Final = 10**9
-SQL_PORT: Final = 8123
 LEASES_WARM_S: Final = 30.0
 """Longer than guards in applications wait between two questions."""
-
-
-def sql_socket(settings: Settings) -> socket.socket | None:
-    """Return a socket for ClickHouse's HTTP interface; None where it is not offered.
-
-    Raises:
-        BadSettings: The port that was asked for cannot be listened on.
-    """
-    if not settings.sql or settings.clickhouse is not None:
-        return None
-    if settings.sql_port is not None:
-        return listen(settings.host, settings.sql_port, name="sql_port")
-    try:
-        return listen(settings.host, SQL_PORT, name="sql_port")
-    except BadSettings as taken:
-        _log.warning("%s; a free port is used", taken)
-        return listen(settings.host, 0, name="sql_port")
 
 
 async def serve(
@@ -137,12 +119,8 @@ class Service:
             amending=self.bookings.amending,
             closed=self._closed,
         )
-        self._watch: Final = open_watch(settings, self.store, self.metrics)
-        self._watching: asyncio.Task[None] | None = None
-        self._auditing: asyncio.Task[None] | None = None
-        self._stopping: Final = asyncio.Event()
         self._tally: Final = TokenTally(self.store, self.metrics)
-        self._tallying: asyncio.Task[None] | None = None
+        self._background: Final = Background(self._work(settings))
         self._status: Final = Status(
             metrics=self.metrics,
             engine="server" if settings.clickhouse else "embedded",
@@ -158,39 +136,14 @@ class Service:
             projection=self._projection,
             rules=self._cost_rules,
         )
-        api = create_api(
-            self.store,
-            ready=self._not_ready,
-            gate=self._gate,
-            bookings=self.bookings,
-            book=self._book,
-            costs=self._costs.book,
-            leases=Leases(lag_s=settings.limit_lag_seconds, warm_s=LEASES_WARM_S),
-            on_their_way=self._on_their_way,
-        )
-        api.include_router(audit_router(self._audits, self._gate))
-        eraser = Eraser(
-            self.store, self._rules.identities, old_keys=old_keys(settings), vault=self._vault
-        )
-        api.include_router(privacy_router(eraser, self._gate))
-        retention = Retention(store=self.store, max_age_days=settings.max_age_days)
-        api.include_router(retention_router(retention, self._gate))
-        api.include_router(events_router(lambda: self._doors.events if self._doors else None))
         self._api: Final = AsgiServer(
-            with_operations(
-                api,
-                metrics=self.metrics,
-                progress=self._progress,
-                status=self._status.figures,
-            ),
+            self._create_api(settings),
             listen(settings.host, settings.api_port, name="api_port"),
             grace_seconds=settings.shutdown_seconds,
             tls=self._tls,
         )
         self._http_socket: Final = listen(settings.host, settings.http_port, name="http_port")
-        self._sql_socket: Final = sql_socket(settings)
-        self._sql: AsgiServer | None = None
-        self._sql_door: SqlDoor | None = None
+        self._sql: Final = SqlPort(settings, gate=self._gate, metrics=self.metrics, tls=self._tls)
         self._doors: Doors | None = None
         self._ingest: Ingest | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -204,7 +157,7 @@ class Service:
             "http": self._doors.http.port,
             "api": self._api.port,
         }
-        if self._sql is not None:
+        if self._sql.port is not None:
             ports["sql"] = self._sql.port
         scheme = "https" if self._tls else "http"
         found = {
@@ -240,16 +193,8 @@ class Service:
         self._doors.http.start()
         if self._doors.unix:
             self._doors.unix.start()
-        await self._open_sql()
-        self._tallying = asyncio.create_task(self._tally.run(self._stopping))
-        if settings.audit_minutes:
-            run = self._audits.run(
-                minutes=settings.audit_minutes, repair=settings.audit_repair, stop=self._stopping
-            )
-            self._auditing = asyncio.create_task(run)
-        if settings.budget_minutes:
-            watch = self._watch.run(minutes=settings.budget_minutes, stop=self._stopping)
-            self._watching = asyncio.create_task(watch)
+        await self._sql.start(self.store)
+        self._background.start()
         heap.settle()
         self._state = ""
         _log.info("serving %s", ", ".join(f"{n} {url}" for n, url in self.urls().items()))
@@ -257,7 +202,7 @@ class Service:
     async def stop(self) -> None:
         """Take nothing more, answer open requests, bring what they carried to the ledger."""
         self._state = "stopping"
-        self._stopping.set()
+        self._background.end()
         settings = self._settings
         grace = settings.shutdown_seconds
         if self._doors is not None:
@@ -271,13 +216,9 @@ class Service:
             await self._ingest.pipeline.drain(timeout_s=grace)
             self._ingest.close()
         await self._api.stop()
-        work = {
-            task for task in (self._auditing, self._tallying, self._watching) if task is not None
-        }
-        if work:
-            await asyncio.wait(work, timeout=grace)
+        await self._background.ended(timeout_s=grace)
         await self._tally.try_flush()
-        await self._close_sql()
+        await self._sql.stop()
         await asyncio.to_thread(self.store.close)
         if self._vault:
             await asyncio.to_thread(self._vault.close)
@@ -285,31 +226,42 @@ class Service:
             await asyncio.to_thread(self._telemetry.close)
         _log.info("stopped")
 
-    async def _open_sql(self) -> None:
-        if self._sql_socket is None:
-            return
-        from .sql import SqlDoor  # noqa: PLC0415 - with a server chDB need not be installed
-
-        self._sql_door = await asyncio.to_thread(
-            SqlDoor,
-            engine_folder(self._settings),
-            database=self.store.layout.database,
+    def _create_api(self, settings: Settings) -> ASGIApp:
+        api = create_api(
+            self.store,
+            ready=self._not_ready,
             gate=self._gate,
-            count=lambda outcome: self.metrics.sql_queries.labels(outcome).inc(),
+            bookings=self.bookings,
+            book=self._book,
+            costs=self._costs.book,
+            leases=Leases(lag_s=settings.limit_lag_seconds, warm_s=LEASES_WARM_S),
+            on_their_way=self._on_their_way,
         )
-        self._sql = AsgiServer(
-            self._sql_door.app,
-            self._sql_socket,
-            grace_seconds=self._settings.shutdown_seconds,
-            tls=self._tls,
+        eraser = Eraser(
+            self.store, self._rules.identities, old_keys=old_keys(settings), vault=self._vault
         )
-        self._sql.start()
+        retention = Retention(store=self.store, max_age_days=settings.max_age_days)
+        for router in (
+            audit_router(self._audits, self._gate),
+            privacy_router(eraser, self._gate),
+            retention_router(retention, self._gate),
+            events_router(lambda: self._doors.events if self._doors else None),
+        ):
+            api.include_router(router)
+        return with_operations(
+            api, metrics=self.metrics, progress=self._progress, status=self._status.figures
+        )
 
-    async def _close_sql(self) -> None:
-        if self._sql is not None:
-            await self._sql.stop()
-        if self._sql_door is not None:
-            self._sql_door.close()
+    def _work(self, settings: Settings) -> list[Work]:
+        """Return what runs beside the requests; minutes of zero switch a piece off."""
+        watch = open_watch(settings, self.store, self.metrics)
+        work: list[Work] = [self._tally.run]
+        if settings.audit_minutes:
+            every = settings.audit_minutes
+            work.append(partial(self._audits.run, minutes=every, repair=settings.audit_repair))
+        if settings.budget_minutes:
+            work.append(partial(watch.run, minutes=settings.budget_minutes))
+        return work
 
     def _open_doors(self, ingest: Ingest) -> Doors:
         settings = self._settings

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from otel_costattr_collector import serve
+from otel_costattr_collector import sql_port
 from otel_costattr_collector.servers import listen
 from otel_costattr_collector.settings import Settings
 from pydantic import SecretStr
@@ -25,9 +25,9 @@ def test_the_default_port_gives_way_to_a_free_one(
     taken: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A ClickHouse server on the same machine keeps nobody from starting."""
-    monkeypatch.setattr(serve, "SQL_PORT", taken)
+    monkeypatch.setattr(sql_port, "SQL_PORT", taken)
 
-    opened = serve.sql_socket(Settings())
+    opened = sql_port.sql_socket(Settings())
 
     assert opened is not None
     with opened:
@@ -38,7 +38,7 @@ def test_the_default_port_gives_way_to_a_free_one(
 def test_a_port_that_was_asked_for_is_that_port_or_none(taken: int) -> None:
     """Whoever names a port means it."""
     with pytest.raises(BadSettings, match=f"sql_port = {taken}"):
-        serve.sql_socket(Settings(sql_port=taken))
+        sql_port.sql_socket(Settings(sql_port=taken))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_port_that_was_asked_for_is_that_port_or_none(taken: int) -> None:
 )
 def test_no_door_opens_where_none_is_wanted(settings: Settings) -> None:
     """A ClickHouse server speaks for itself, with its own users and rights."""
-    assert serve.sql_socket(settings) is None
+    assert sql_port.sql_socket(settings) is None
 
 
 def test_answers_are_not_held_back_for_40_ms() -> None:

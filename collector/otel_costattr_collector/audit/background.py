@@ -80,7 +80,7 @@ class Audits:
         self._count(report)
         return report
 
-    async def run(self, *, minutes: float, repair: bool, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, *, minutes: float, repair: bool) -> None:
         """Audit the recent hours every few minutes until `stop` is set; no failure ends it."""
         while not await _set_within(stop, 60 * minutes * random.uniform(0.9, 1.1)):  # noqa: S311 - spreads collectors
             try:

@@ -73,7 +73,7 @@ class Watch:
         found = self._anomalies.kept(yesterday, yesterday)
         return self._messenger.send([*notices, *(anomaly_notice(one) for one in found)])
 
-    async def run(self, *, minutes: float, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, *, minutes: float) -> None:
         """Look every few minutes until `stop` is set; no failure ends it."""
         while not stop.is_set():
             try:
