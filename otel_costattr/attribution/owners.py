@@ -56,7 +56,7 @@ def owner_of(
         claims.values["tenant"] = rules.identities.protect("tenant", key_tenant)[0] or key_tenant
         claims.sources["tenant"] = "key"
     attributes = span.attributes
-    plan = rules.plan(rules.known.intersection(attributes))
+    plan = rules.plan(attributes)
     spoken = bool(captured.values or captured.tags)
     if spoken:
         _add_captured(claims, captured, baggage=False)
@@ -69,11 +69,8 @@ def owner_of(
             _add_captured(claims, captured, baggage=True)
     if span.resource:
         _add_from_resource(claims, span.resource, rules)
-    _add_late(claims, attributes, late, "rule")
-    _add_from_rules(claims, span, rules)
-    _add_late(claims, attributes, late, "default")
-    for dimension, value in rules.defaults.items():
-        claims.add("default", dimension, value, "default")
+    if late or rules.rules or rules.defaults:
+        _add_configured(claims, span, rules, late)
     if rules.renames is not None:
         rules.renames.apply(claims)
     return claims.owner() if claims.sources or claims.refused else NOBODY
@@ -106,7 +103,7 @@ def _add_captured(claims: Claims, owner: Owner, *, baggage: bool) -> None:
 def _add_from_span(claims: Claims, attributes: Attributes, plan: Plan) -> Late:
     """Add what the span itself says; return what of ours counts only later."""
     late: Late = []
-    noted = names.SOURCE_ATTRIBUTE in attributes
+    noted = plan.noted
     for _, way, target, name in plan.readings:
         if way == "plain" or (way == "own" and not noted):
             claims.add(name, target, attributes[name], "span")
@@ -115,10 +112,8 @@ def _add_from_span(claims: Claims, attributes: Attributes, plan: Plan) -> Late:
         else:
             for told, meant, value in _READERS[way](name, target, attributes):
                 claims.add(told, meant, value, "span")
-    if names.TAG_PREFIX in "\n".join(attributes):
-        for name in attributes:
-            if name.startswith(names.TAG_PREFIX):
-                _add_own(claims, name, names.target_of(name), attributes, late)
+    for name, target in plan.tags:
+        _add_own(claims, name, target, attributes, late)
     return late
 
 
@@ -151,25 +146,29 @@ def _claimed_source(target: str, note: AttributeValue) -> OwnerSource:
 
 
 def _add_from_resource(claims: Claims, resource: Attributes, rules: OwnerRules) -> None:
-    for _, way, target, name in rules.plan(rules.known.intersection(resource)).readings:
+    plan = rules.plan(resource)
+    for _, way, target, name in plan.readings:
         if way in _WHOLE:
             claims.add(name, target, resource[name], "rule")
-    if names.TAG_PREFIX in "\n".join(resource):
-        for name in resource:
-            if name.startswith(names.TAG_PREFIX):
-                claims.add(name, names.target_of(name), resource[name], "rule")
+    for name, target in plan.tags:
+        claims.add(name, target, resource[name], "rule")
 
 
 _WHOLE: Final = frozenset({"own", "plain"})
 
 
-def _add_from_rules(claims: Claims, span: Span, rules: OwnerRules) -> None:
+def _add_configured(claims: Claims, span: Span, rules: OwnerRules, late: Late) -> None:
+    """Add what the operator's rules, then defaults say, each after the same of an application."""
+    _add_late(claims, span.attributes, late, "rule")
     for place, rule in enumerate(rules.rules):
         if rule.matches(span):
             for dimension, value in rule.values.items():
                 claims.add(f"rule {place}", dimension, value, "rule")
             for name, value in rule.tags.items():
                 claims.add(f"rule {place}", f"tags.{name}", value, "rule")
+    _add_late(claims, span.attributes, late, "default")
+    for dimension, value in rules.defaults.items():
+        claims.add("default", dimension, value, "default")
 
 
 # --- values that have to be taken apart -------------------------------------------------------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
 from otel_costattr.attribution.identities import PLAIN, Identities
@@ -16,11 +16,15 @@ from otel_costattr.attribution.names import (
     LABEL_LISTS,
     METADATA_OBJECTS,
     OWN_NAMES,
+    SOURCE_ATTRIBUTE,
+    TAG_PREFIX,
+    target_of,
 )
 from otel_costattr.attribution.renames import Renames
 from otel_costattr.attribution.values import check_value, is_tag_name
 from otel_costattr.errors import BadSettings
 from otel_costattr.model import DIMENSIONS, EMPTY, NO_VALUES, Dimension, Span
+from otel_costattr.remembering import remembering
 
 Way = Literal["own", "plain", "quoted", "object", "entity", "labels"]
 
@@ -46,11 +50,15 @@ class Plan(NamedTuple):
 
     Attributes:
         readings: In the order of trust.
-        carried: Bare baggage names, which come after them, with their dimensions.
+        tags: Tags of ours, which come after them, with their targets.
+        carried: Bare baggage names, which come after those, with their dimensions.
+        noted: Whether our own processor has noted where values came from.
     """
 
     readings: tuple[Reading, ...]
+    tags: tuple[tuple[str, str], ...]
     carried: tuple[tuple[str, Dimension], ...]
+    noted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +109,7 @@ class OwnerRules:
         identities: What happens to identifiers of people.
         renames: Names that changed; None for none.
         known: Derived: every attribute name that can name an owner, `costattr.tag.*` excepted.
-        plan: Derived: how attributes of known names are read; remembered for the last sets of
+        plan: Derived: how attributes of some names are read; remembered for the last sets of
             names.
 
     Raises:
@@ -118,7 +126,7 @@ class OwnerRules:
     identities: Identities = PLAIN
     renames: Renames | None = None
     known: frozenset[str] = field(init=False, repr=False, compare=False)
-    plan: Callable[[frozenset[str]], Plan] = field(init=False, repr=False, compare=False)
+    plan: Callable[[Iterable[str]], Plan] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for table in (self.aliases, self.baggage):
@@ -132,19 +140,21 @@ class OwnerRules:
             raise BadSettings(f"{hashed} is hashed: its values cannot be renamed")
         readings = _readings(self.aliases, self.tag_attributes)
         object.__setattr__(self, "known", frozenset({*readings, *self.baggage}))
-        plan = partial(_plan, readings, self.baggage)
-        object.__setattr__(self, "plan", lru_cache(maxsize=4096)(plan))
+        plan = remembering(partial(_plan, readings, self.baggage))
+        object.__setattr__(self, "plan", plan)
 
     def _renamed(self) -> Mapping[str, object]:
         return {} if self.renames is None else self.renames.values
 
 
 def _plan(
-    readings: Mapping[str, Reading], baggage: Mapping[str, Dimension], names: frozenset[str]
+    readings: Mapping[str, Reading], baggage: Mapping[str, Dimension], names: tuple[str, ...]
 ) -> Plan:
     return Plan(
         readings=tuple(sorted(readings[name] for name in names if name in readings)),
+        tags=tuple((name, target_of(name)) for name in names if name.startswith(TAG_PREFIX)),
         carried=tuple((name, target) for name, target in baggage.items() if name in names),
+        noted=SOURCE_ATTRIBUTE in names,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Final, cast
 
 from otel_costattr.errors import BadSettings
 from otel_costattr.usage.claims import Convention
+from otel_costattr.usage.vendors import vendor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,25 +78,34 @@ def _row(table: Mapping[str, object], source: str) -> Row:
 
 
 @lru_cache(maxsize=4096)
-def convention_of(table: Conventions, scope: str, version: str, vendor: str) -> Convention | None:
-    """Look up a convention; None where no row matches."""
-    found = row_of(table, scope, version, vendor)
-    return found.convention if found else None
+def convention_of(
+    table: Conventions, scope: str, version: str, provider: str, model: str
+) -> tuple[Convention | None, str]:
+    """Look up a convention, None where no row matches, and the vendor whose model was called.
+
+    Args:
+        table: The rows.
+        scope: Instrumentation scope of the span.
+        version: Its version, or `''`, which matches every range.
+        provider: As the span names it.
+        model: As the span names it.
+    """
+    whose = vendor(provider, model)
+    found = row_of(table, scope, version, whose)
+    return found.convention if found else None, whose
 
 
-def row_of(table: Conventions, scope: str, version: str, vendor: str) -> Row | None:
+def row_of(table: Conventions, scope: str, version: str, whose: str) -> Row | None:
     """Find the first row that matches.
 
     Args:
         table: The rows.
         scope: Instrumentation scope of the span.
         version: Its version, or `''`, which matches every range.
-        vendor: As in `vendors.vendor`.
+        whose: As in `vendors.vendor`.
     """
     for row in table.rows:
-        if row.vendor in {"*", vendor} and matches(
-            row.scope, row.since, row.before, scope, version
-        ):
+        if row.vendor in {"*", whose} and matches(row.scope, row.since, row.before, scope, version):
             return row
     return None
 

@@ -117,9 +117,9 @@ def losses_of(span: Span, call: ModelCall) -> Mapping[str, str]:
     """
     if call.usage is None or call.operation in WITHOUT_OUTPUT:
         return EMPTY
-    whose = vendor(call.provider, call.response_model or call.request_model)
+    model = call.response_model or call.request_model
     counts = cast("Mapping[str, int]", call.usage.counts)
-    rows = rows_of(span.scope_name, span.scope_version, whose)
+    rows = rows_of(span.scope_name, span.scope_version, call.provider, model)
     if not rows and not counts.get("cache_write"):
         return EMPTY
     found: dict[str, str] = {}
@@ -138,8 +138,9 @@ def losses_of(span: Span, call: ModelCall) -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def rows_of(scope: str, version: str, whose: str) -> tuple[Loss, ...]:
-    """List what is known to be dropped by a scope, in a version, for a vendor's models."""
+def rows_of(scope: str, version: str, provider: str, model: str) -> tuple[Loss, ...]:
+    """List what is known to be dropped by a scope, in a version, for a model of a provider."""
+    whose = vendor(provider, model)
     return tuple(
         row
         for row in LOSSES

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Final, cast
+from functools import partial
+from typing import Final, NamedTuple, cast
 
 from otel_costattr.model import MAX_COUNT, AttributeValue, ModelCall, ModelUsage, Role, Span, Usage
+from otel_costattr.remembering import remembering
 from otel_costattr.usage.claims import Claims, Slot, leaves
 from otel_costattr.usage.conventions import Conventions, convention_of
 from otel_costattr.usage.keys import CALLS, COMMON, SLOTS, SUMS, WITHOUT_OUTPUT, Keys, TextField
@@ -15,7 +16,6 @@ from otel_costattr.usage.numbers import usd
 from otel_costattr.usage.objects import dig, parse
 from otel_costattr.usage.records import QuickCall
 from otel_costattr.usage.shapes import iterations, read_object
-from otel_costattr.usage.vendors import vendor
 
 Found = tuple[str, AttributeValue]
 """An attribute's name and value."""
@@ -66,7 +66,7 @@ class Reading:
 
 def by_operation(reading: Reading) -> Role | None:
     """Tell a call from a sum by the operation's name, or by its counts where it has none."""
-    operation = reading.text("operation").lower()
+    operation = text(reading.fields.get("operation")).lower()
     if operation in CALLS:
         return "call"
     if operation in SUMS:
@@ -85,6 +85,20 @@ def nothing(reading: Reading) -> None:
     """Leave a reading as it is."""
 
 
+class Plan(NamedTuple):
+    """Which fields and counts attributes of some names fill.
+
+    Attributes:
+        texts: Field and attribute, the preferred first.
+        slots: Count and attribute, the preferred first.
+        once: Whether no two attributes fill the same.
+    """
+
+    texts: tuple[tuple[TextField, str], ...]
+    slots: tuple[tuple[Slot, str], ...]
+    once: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dialect:
     """How one emitter writes; compared by identity.
@@ -98,7 +112,7 @@ class Dialect:
         role: Tells a call from a sum.
         refine: Corrects what only this emitter does.
         page: One line for the table of dialects.
-        names: Derived: the attributes that `keys` reads.
+        plan: Derived: what attributes of some names fill.
     """
 
     name: str
@@ -109,10 +123,10 @@ class Dialect:
     role: Callable[[Reading], Role | None] = by_operation
     refine: Callable[[Reading], None] = nothing
     page: str = ""
-    names: frozenset[str] = field(init=False, repr=False)
+    plan: Callable[[Iterable[str]], Plan] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "names", frozenset(self.keys))
+        object.__setattr__(self, "plan", remembering(partial(_plan, self.keys)))
 
 
 def text(value: object) -> str:
@@ -136,7 +150,7 @@ def read_with(dialect: Dialect, span: Span, conventions: Conventions) -> ModelCa
 def _fields(
     dialect: Dialect, attributes: Mapping[str, AttributeValue]
 ) -> tuple[dict[TextField, AttributeValue], dict[Slot, Found]]:
-    texts, slots, once = _plan(dialect, dialect.names.intersection(attributes))
+    texts, slots, once = dialect.plan(attributes)
     if once:
         return (
             {
@@ -163,20 +177,13 @@ def _fields(
     return fields, given
 
 
-@lru_cache(maxsize=4096)
-def _plan(
-    dialect: Dialect, names: frozenset[str]
-) -> tuple[tuple[tuple[TextField, str], ...], tuple[tuple[Slot, str], ...], bool]:
-    """Say which fields, then which counts, attributes of these names fill, the preferred first.
-
-    Last, whether each is filled once.
-    """
-    ranked = sorted((dialect.keys[name][1], name) for name in names)
-    found = [(dialect.keys[name][0], name) for _, name in ranked]
-    return (
-        tuple((cast("TextField", filled), name) for filled, name in found if filled not in SLOTS),
-        tuple((cast("Slot", filled), name) for filled, name in found if filled in SLOTS),
-        len({filled for filled, _ in found}) == len(found),
+def _plan(keys: Keys, names: tuple[str, ...]) -> Plan:
+    ranked = sorted((keys[name][1], name) for name in names if name in keys)
+    found = [(keys[name][0], name) for _, name in ranked]
+    return Plan(
+        texts=tuple((cast("TextField", to), name) for to, name in found if to not in SLOTS),
+        slots=tuple((cast("Slot", to), name) for to, name in found if to in SLOTS),
+        once=len({to for to, _ in found}) == len(found),
     )
 
 
@@ -288,7 +295,7 @@ _BAD: Final = ("bad_usage",)
 
 def _cost_attribute(dialect: Dialect, reading: Reading) -> str:
     attributes = reading.span.attributes
-    texts, _, _ = _plan(dialect, dialect.names.intersection(attributes))
+    texts = dialect.plan(attributes).texts
     return next(a for name, a in texts if name == "cost" and attributes[a] not in {None, ""})
 
 
@@ -304,8 +311,9 @@ def _usage(
     reading: Reading, texts: Mapping[str, str], conventions: Conventions
 ) -> tuple[Usage | None, tuple[str, ...]]:
     model = texts.get("response_model") or texts.get("request_model", "")
-    whose = vendor(texts.get("provider", ""), model)
-    convention = convention_of(conventions, reading.span.scope_name, reading.version, whose)
+    convention, whose = convention_of(
+        conventions, reading.span.scope_name, reading.version, texts.get("provider", ""), model
+    )
     return leaves(reading.claims, convention=convention, residual_is_output=whose == "google")
 
 
