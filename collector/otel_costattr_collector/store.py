@@ -19,13 +19,15 @@ from clickhouse_connect.driver.client import Client
 from otel_costattr.attribution import NO_SCHEMA
 from otel_costattr.cli.attribution import schema_at
 from otel_costattr.errors import BadSettings, PermanentError
-from otel_costattr_collector import migrate
+from otel_costattr_collector import decimals, migrate
 from otel_costattr_collector.hosts import Connections, One, Tls, address_of, hosts_of
 from otel_costattr_collector.ledger import Block
 from otel_costattr_collector.pool import Pool, Result
 from otel_costattr_collector.schema import Layout
 from otel_costattr_collector.settings import Settings
 from otel_costattr_collector.store_errors import FAILURES, translate
+
+decimals.register()
 
 OLDEST_SERVER: Final = (24, 8)
 """Older servers drop equal blocks in the targets of views."""
