@@ -48,6 +48,6 @@ SELECT
 FROM /*{source*/ ledger /*}*/ AS spent
 WHERE /*{filter*/ true /*}*/
 GROUP BY ROLLUP(/*{keys*/ tenant /*}*/)
-HAVING grouping(/*{last_key*/ tenant /*}*/) = is_total AND (is_total OR calls != 0 OR total_cost IS NOT NULL OR unpriced_lines != 0)
+HAVING /*{whole*/ true /*}*/ AND (is_total OR calls != 0 OR total_cost IS NOT NULL OR unpriced_lines != 0)
 ORDER BY is_total DESC WITH FILL FROM 1 TO 0 STEP -1, total_cost DESC NULLS LAST, calls DESC, /*{keys*/ tenant /*}*/
 LIMIT /*{limit*/ 1000 /*}*/

@@ -16,19 +16,11 @@ SELECT
     sum(spent.calls) AS calls,
     sumIf(spent.calls, spent.amount_usd IS NULL) AS unpriced_calls,
     sum(spent.amount_usd) AS total_cost,
-    if(
-        calls = unpriced_calls,
-        NULL,
-        sumIf(spent.amount_usd, spent.entry != 'cost') / if(calls = unpriced_calls, 1, calls - unpriced_calls)
-    ) AS cost_per_call,
-    if(
-        max(if(is_total, total_cost, NULL)) OVER () = 0,
-        NULL,
-        toDecimal256(total_cost, 12) / max(if(is_total, total_cost, NULL)) OVER ()
-    ) AS share
+    sumIf(spent.amount_usd, spent.entry != 'cost') / nullIf(calls - unpriced_calls, 0) AS cost_per_call,
+    toDecimal256(total_cost, 12) / nullIf(maxIf(total_cost, is_total) OVER (), 0) AS share
 FROM /*{source*/ ledger /*}*/ AS spent
 WHERE /*{filter*/ true /*}*/
 GROUP BY ROLLUP(/*{keys*/ user /*}*/)
-HAVING grouping(/*{last_key*/ user /*}*/) = is_total AND (is_total OR calls != 0 OR total_cost IS NOT NULL)
+HAVING /*{whole*/ true /*}*/ AND (is_total OR calls != 0 OR total_cost IS NOT NULL)
 ORDER BY is_total DESC WITH FILL FROM 1 TO 0 STEP -1, total_cost DESC NULLS LAST, calls DESC, /*{keys*/ user /*}*/
 LIMIT /*{limit*/ 1000 /*}*/

@@ -51,6 +51,6 @@ SELECT
 FROM ledger AS spent
 WHERE /*{filter*/ true /*}*/
 GROUP BY ROLLUP(/*{keys*/ feature /*}*/)
-HAVING grouping(/*{last_key*/ feature /*}*/) = is_total
+HAVING /*{whole*/ true /*}*/
 ORDER BY is_total DESC WITH FILL FROM 1 TO 0 STEP -1, total_cost DESC NULLS LAST, calls DESC, /*{keys*/ feature /*}*/
 LIMIT /*{limit*/ 1000 /*}*/

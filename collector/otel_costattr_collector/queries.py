@@ -16,7 +16,8 @@ from otel_costattr.errors import BadInput
 from otel_costattr.model import DIMENSIONS
 from otel_costattr_collector import schema
 
-_PART: Final = re.compile(r"/\*\{(\w+)\*/.*?/\*\}\*/", re.DOTALL)
+_PART: Final = re.compile(r"/\*\{(\w+)\*/(.*?)/\*\}\*/", re.DOTALL)
+_COMMENT: Final = re.compile(r"^ *--.*\n", re.MULTILINE)
 _TAG: Final = re.compile(r"tags\.(.{1,128})", re.DOTALL)
 
 ENTITY_TYPES: Final[Mapping[str, str]] = {"customer": "tenant"}
@@ -122,25 +123,33 @@ def text(name: str) -> str:
     return path.read_text("utf-8")
 
 
+@cache
+def _bare(name: str) -> str:
+    """Read a named query without comments: for a short question they take longer than its words."""
+    return _COMMENT.sub("", text(name))
+
+
 def render(name: str, parts: Mapping[str, str] | None = None) -> str:
     """Replace parts of a named query; those that are not given keep their defaults.
 
-    Where `keys` are given, `first_key` and `last_key` are the first and the last of them.
+    Where `keys` are given, `first_key` and `last_key` are the first and the last of them, and `whole`
+    is the condition that a row is one of all keys, or the total.
 
     Raises:
         BadInput: There is no such query or no such part in it.
     """
     given = parts or {}
-    source = text(name)
+    source = _bare(name)
     unknown = set(given) - {found[1] for found in _PART.finditer(source)}
     if unknown:
         raise BadInput(f"query {name!r} has no part {', '.join(sorted(unknown))}")
 
     keys = given.get("keys", "").split(", ")
-    filled = {"first_key": keys[0], "last_key": keys[-1], **given}
+    whole = f"grouping({keys[-1]}) = is_total" if keys[1:] else ""
+    filled = {"first_key": keys[0], "last_key": keys[-1], "whole": whole, **given}
 
     def replaced(found: re.Match[str]) -> str:
-        return filled.get(found[1]) or found[0]
+        return filled.get(found[1]) or found[2].strip()
 
     return _PART.sub(replaced, source)
 

@@ -92,3 +92,22 @@ def test_a_part_that_a_query_lacks_is_refused() -> None:
     """A replacement that would change nothing is a mistake."""
     with pytest.raises(BadInput, match="no part colour"):
         queries.render("spend", {"colour": "red"})
+
+
+def test_the_engine_is_not_sent_comments() -> None:
+    """What explains a query in its file is not read again by the engine with each question."""
+    rendered = queries.render("margins")
+
+    assert "--" in queries.text("margins")
+    assert "--" not in rendered
+    assert "/*" not in rendered
+
+
+@pytest.mark.parametrize(
+    ("keys", "condition"),
+    [("tenant", "HAVING true AND"), ("tenant, plan", "HAVING grouping(plan) = is_total AND")],
+    ids=["one dimension", "two dimensions"],
+)
+def test_sums_over_some_dimensions_are_left_out(keys: str, condition: str) -> None:
+    """Rows between the finest and the total are left out where there are such rows."""
+    assert condition in queries.render("spend", {"keys": keys})
