@@ -128,11 +128,11 @@ def test_movers(month_client: TestClient, lines: Lines, asked: Asked) -> None:
     mine = plainly.kept(lines, asked.where)
     then = [ln for ln in mine if 2 * since - until <= ln["event_ns"] < since]
     now = [ln for ln in mine if since <= ln["event_ns"] < until]
-    expected = {
-        (name, *value): _moved(_by(then, name).get(value, []), _by(now, name).get(value, []))
-        for name in MOVED
-        for value in {*_by(then, name), *_by(now, name)}
-    }
+    expected = {}
+    for name in MOVED:
+        before, after = _by(then, name), _by(now, name)
+        for value in {*before, *after}:
+            expected[name, *value] = _moved(before.get(value, []), after.get(value, []))
     found = {
         (row["dimension"], row["value"]): {
             "calls": (row["calls_before"], row["calls_after"]),
