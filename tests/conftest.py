@@ -15,9 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from fastapi import FastAPI
 from hypothesis import settings
 from otel_costattr_collector import migrate
 from otel_costattr_collector import store as stores
+from otel_costattr_collector.api import create_api
 from otel_costattr_collector.schema import Layout
 
 settings.register_profile("quick", max_examples=30, deadline=None)
@@ -97,6 +99,22 @@ def store(_shared: stores.Store) -> stores.Store:
     """A store with the current schema and no line."""
     emptied(_shared)
     return _shared
+
+
+@pytest.fixture(scope="session")
+def _shared_api(_shared: stores.Store) -> FastAPI:
+    """An application takes a fifth of a second to build."""
+    return create_api(_shared)
+
+
+@pytest.fixture
+def store_api(store: stores.Store, _shared_api: FastAPI) -> FastAPI:  # noqa: ARG001  # empties it
+    """The API over `store`, open to everybody.
+
+    It is one for all tests. What an application remembers beside its tables would reach the next
+    one: a test that posts costs, closes a month or takes shares of a budget makes its own.
+    """
+    return _shared_api
 
 
 def emptied(store: stores.Store) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from allocation.places import insert, shared
+from fastapi import FastAPI
 from listening import api_at
 from otel_costattr_collector import cli as service
-from otel_costattr_collector.api import create_api
 from otel_costattr_collector.store import Store
 
 from otel_costattr import cli
@@ -22,6 +22,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(
     store: Store,
+    store_api: FastAPI,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -36,7 +37,7 @@ def run(
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
-    with api_at(create_api(store)) as url:
+    with api_at(store_api) as url:
         monkeypatch.setenv("COSTATTR_URL", url)
         yield runs
 

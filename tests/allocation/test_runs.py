@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from allocation.places import DAY_NS, OCTOBER, by, insert, shared
 from assessed import assessed
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from otel_costattr_collector.api import create_api
 from otel_costattr_collector.ledger import lines_of
 from otel_costattr_collector.store import Store
 
@@ -32,7 +32,7 @@ ROLLUPS = ("spend_by_tenant_day", "spend_by_feature_15m", "spend_by_session")
 
 
 @pytest.fixture
-def client(store: Store) -> Iterator[TestClient]:
+def client(store: Store, store_api: FastAPI) -> Iterator[TestClient]:
     """12 USD of GPU on 1 October and 6 on the 2nd; 3 calls of acme, 1 of globex, 1 free, 1 of nobody."""
     owners = ["acme", "acme", "acme", "globex", "tiny", ""]
     calls = [
@@ -49,7 +49,7 @@ def client(store: Store) -> Iterator[TestClient]:
         shared("6", pool="gpu", name="2", day=2, feature="infra"),
         *(line for one in calls for line in lines_of(one)),
     )
-    with TestClient(create_api(store)) as opened:
+    with TestClient(store_api) as opened:
         yield opened
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from assessed import assessed
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from listening import api_at
 from otel_costattr_collector import cli as service
@@ -146,7 +147,7 @@ def test_the_backlog_names_what_stands_outside(client: TestClient) -> None:
     }
 
 
-def test_a_default_is_no_owner_to_be_proud_of(store: Store) -> None:
+def test_a_default_is_no_owner_to_be_proud_of(store: Store, store_api: FastAPI) -> None:
     """What only a default names is counted and stays in the backlog."""
     made = assessed(1, owner={"tenant": "acme", "feature": "chat", "prompt_version": "v1"})
     owner = Owner(values=made.owner.values, sources={"tenant": "span", "feature": "default"})
@@ -154,7 +155,7 @@ def test_a_default_is_no_owner_to_be_proud_of(store: Store) -> None:
         span=made.span, call=made.call, prices=made.prices, owner=owner, status=made.status
     )
     store.insert(ledger.encode(ledger.lines_of(call), batch_id=1, recorded_ns=10**18))
-    with TestClient(create_api(store)) as client:
+    with TestClient(store_api) as client:
         quality = client.get("/v1/analytics/quality").json()
 
     assert quality["figures"]["defaulted_calls"] == 1
@@ -182,12 +183,12 @@ def test_a_schema_without_renames_changes_no_rule(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("client")
 def test_the_command_looks_into_a_ledger(
-    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store_api: FastAPI, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Old names are history there; what is missing or outside is found, with its calls."""
     path = tmp_path / "attribution.toml"
     path.write_text(SCHEMA)
-    with api_at(create_api(store)) as url:
+    with api_at(store_api) as url:
         words = ["attribution", "check", str(path), "--against", url, "--json"]
         code = cli.main(service.COMMANDS, words)
 

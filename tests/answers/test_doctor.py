@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from assessed import assessed, unpriced
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from otel_costattr_collector.api import create_api
 from otel_costattr_collector.cli import COMMANDS
 from otel_costattr_collector.client import Api
 from otel_costattr_collector.commands.doctor import patients_of
@@ -23,7 +23,7 @@ from otel_costattr.testing import chat_span
 
 
 @pytest.fixture
-def client(store: Store) -> Iterator[TestClient]:
+def client(store: Store, store_api: FastAPI) -> Iterator[TestClient]:
     """Two good calls, two without a price, one of an emitter that drops what it was told."""
     lossy = assess(
         chat_span(
@@ -38,7 +38,7 @@ def client(store: Store) -> Iterator[TestClient]:
     made = [assessed(1), assessed(2), unpriced(3), unpriced(4), lossy]
     lines = [line for one in made for line in lines_of(one)]
     store.insert(encode(lines, batch_id=1, recorded_ns=1))
-    with TestClient(create_api(store)) as opened:
+    with TestClient(store_api) as opened:
         yield opened
 
 

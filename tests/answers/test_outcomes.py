@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 from assessed import assessed, unpriced
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from otel_costattr_collector.api import create_api
 from otel_costattr_collector.ledger import encode, lines_of
 from otel_costattr_collector.store import Store
 
@@ -26,7 +26,7 @@ OUTCOME: dict[str, object] = {
 
 
 @pytest.fixture
-def client(store: Store) -> Iterator[TestClient]:
+def client(store: Store, store_api: FastAPI) -> Iterator[TestClient]:
     """Three calls in one session of acme, one call elsewhere, one without a price."""
     made = [
         *(assessed(number, owner=SESSION) for number in (1, 2, 3)),
@@ -35,7 +35,7 @@ def client(store: Store) -> Iterator[TestClient]:
     ]
     lines = [line for one in made for line in lines_of(one)]
     store.insert(encode(lines, batch_id=1, recorded_ns=1))
-    with TestClient(create_api(store)) as opened:
+    with TestClient(store_api) as opened:
         yield opened
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from assessed import assessed
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -68,9 +69,9 @@ def calls_of(body: dict[str, Any]) -> dict[str, int]:
 
 
 @pytest.fixture
-def client(store: Store) -> Iterator[TestClient]:
+def client(store_api: FastAPI) -> Iterator[TestClient]:
     """The API over a ledger that a test fills."""
-    with TestClient(create_api(store)) as made:
+    with TestClient(store_api) as made:
         yield made
 
 
@@ -376,7 +377,10 @@ def test_a_reader_of_groups_has_no_sql(keyed: Keyed, tmp_path: Path) -> None:
 
 
 def test_the_commands_ask_for_it(
-    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store: Store,
+    store_api: FastAPI,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Report and export fold, compare refuses."""
     plant(store, people(a=4, b=1, c=2))
@@ -385,7 +389,7 @@ def test_the_commands_ask_for_it(
         ("export", "costs", "--by", "feature"),
         ("compare", "--by", "feature", "a", "b"),
     )
-    with api_at(create_api(store)) as url:
+    with api_at(store_api) as url:
         monkeypatch.setenv("COSTATTR_URL", url)
         codes = [cli.main(service.COMMANDS, [*some, "--min-group", "3"]) for some in words]
 

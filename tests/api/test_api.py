@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from assessed import assessed, duplicate, priced, unpriced
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from otel_costattr_collector.api import create_api
 from otel_costattr_collector.ledger import as_mapping, encode, lines_of
@@ -27,7 +28,7 @@ def _write(store: Store, *assessments: Assessment, batch_id: int = 1) -> None:
 
 
 @pytest.fixture
-def client(store: Store) -> Iterator[TestClient]:
+def client(store: Store, store_api: FastAPI) -> Iterator[TestClient]:
     """The API over a ledger of 6 calls: acme 3, globex 1 and 1 unpriced, 1 of nobody."""
     first = assessed(1, owner={"tenant": "acme", "feature": "chat"}, start_ns=NOON)
     _write(
@@ -40,7 +41,7 @@ def client(store: Store) -> Iterator[TestClient]:
         assessed(6, owner={}, start_ns=NOON),
         duplicate(7, of=first),
     )
-    with TestClient(create_api(store)) as opened:
+    with TestClient(store_api) as opened:
         yield opened
 
 
@@ -97,10 +98,10 @@ def test_a_group_with_unpriced_calls_only_has_no_cost(client: TestClient) -> Non
     assert row["input_tokens"] == 1000
 
 
-def test_tokens_that_nobody_reported_are_unknown(store: Store) -> None:
+def test_tokens_that_nobody_reported_are_unknown(store: Store, store_api: FastAPI) -> None:
     """A call without usage has null tokens."""
     _write(store, unpriced(1, reason="no_usage", usage=None))
-    with TestClient(create_api(store)) as client:
+    with TestClient(store_api) as client:
         total = _costs(client)["total"]
 
     assert total["calls"] == 1  # type: ignore[index]
@@ -165,9 +166,9 @@ def test_a_limit_says_that_it_cut(client: TestClient) -> None:
     assert body["total"]["calls"] == 6  # type: ignore[index]
 
 
-def test_nothing_recorded_is_no_row_and_no_cost(store: Store) -> None:
+def test_nothing_recorded_is_no_row_and_no_cost(store_api: FastAPI) -> None:
     """An empty ledger has 0 calls and no known cost."""
-    with TestClient(create_api(store)) as client:
+    with TestClient(store_api) as client:
         body = _costs(client)
 
     assert body["data"] == []
@@ -281,8 +282,8 @@ def test_the_api_describes_itself(client: TestClient) -> None:
     assert failure["content"]["application/json"]["schema"]["$ref"].endswith("/Failure")
 
 
-def test_free_is_not_unknown(store: Store) -> None:
+def test_free_is_not_unknown(store: Store, store_api: FastAPI) -> None:
     """A measured 0 is shown as 0."""
     _write(store, assessed(1, price=priced({"input": 1000}, {"input": Decimal(0)})))
-    with TestClient(create_api(store)) as client:
+    with TestClient(store_api) as client:
         assert _costs(client)["total"]["total_cost"] == "0"  # type: ignore[index]

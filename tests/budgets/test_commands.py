@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from assessed import assessed, priced, unpriced
-from otel_costattr_collector.api import create_api
+from fastapi import FastAPI
 from otel_costattr_collector.budgets.anomalies import Anomalies
 from otel_costattr_collector.cli import COMMANDS
 from otel_costattr_collector.ledger import encode, lines_of
@@ -39,13 +39,13 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def run(
-    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store_api: FastAPI, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Run]:
     """Runs `costattr budgets` against the store's API."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        config = uvicorn.Config(create_api(store), log_level="error", lifespan="off")
+        config = uvicorn.Config(store_api, log_level="error", lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

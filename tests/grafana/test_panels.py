@@ -9,6 +9,7 @@ from typing import Any
 import month
 import pytest
 from allocation.places import insert, shared
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from grafana.boards import BOARDS
 from grafana.named import Named
@@ -18,7 +19,6 @@ from grafana.variables import values_sql
 from grafana_plugin import ALL, Value, View, seconds, sent
 from otel_costattr_collector import queries, spend
 from otel_costattr_collector.allocation.placing import placed
-from otel_costattr_collector.api import create_api
 from otel_costattr_collector.sql import Guard
 from otel_costattr_collector.store import Store
 
@@ -327,7 +327,9 @@ def test_a_board_has_each_variable_that_its_panels_name(board: Board) -> None:
 
 
 @pytest.mark.parametrize("measure", ["direct", "fully_loaded"])
-def test_the_measure_that_is_chosen_is_shown(store: Store, measure: str) -> None:
+def test_the_measure_that_is_chosen_is_shown(
+    store: Store, store_api: FastAPI, measure: str
+) -> None:
     """A shared cost of 12 USD goes to acme: direct it is nobody's, fully loaded acme's."""
     shift = (shared("-12", pool="gpu", name="2"), shared("12", pool="gpu", name="3", tenant="acme"))
     moved = (placed(line, entry="allocation") for line in shift)
@@ -335,7 +337,7 @@ def test_the_measure_that_is_chosen_is_shown(store: Store, measure: str) -> None
     view = _view("2026-10-01T00:00:00Z", "2026-10-03T00:00:00Z", measure=measure)
     rows = _rows(store, _panel("margins", "Cost by tenant"), view)
     words = {"start_date": "2026-10-01", "end_date": "2026-10-02", "measure": measure}
-    with TestClient(create_api(store)) as client:
+    with TestClient(store_api) as client:
         answer = client.get("/v1/analytics/costs", params=words).json()
 
     shown = {row["Tenant"].replace(NOBODY, ""): row["Cost"] for row in rows}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from allocation.places import DAY_NS, OCTOBER, insert, shared
 from assessed import assessed, unpriced
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from otel_costattr_collector.api import create_api
 from otel_costattr_collector.invoices.charging import Used, charged
 from otel_costattr_collector.invoices.pages import as_csv, as_html, as_usage
 from otel_costattr_collector.invoices.plans import Charge, read_plans
@@ -43,7 +43,7 @@ usd = 0.50
 
 
 @pytest.fixture
-def client(store: Store) -> Iterator[TestClient]:
+def client(store: Store, store_api: FastAPI) -> Iterator[TestClient]:
     """October: acme has 2 calls of chat, 1 of search and a cost of 10 USD; globex 1 call."""
     owners = [("acme", "chat"), ("acme", "chat"), ("acme", "search"), ("globex", "chat")]
     calls = [
@@ -55,7 +55,7 @@ def client(store: Store) -> Iterator[TestClient]:
         shared("10", pool="", tenant="acme", feature="search"),
         *(line for one in calls for line in lines_of(one)),
     )
-    with TestClient(create_api(store)) as opened:
+    with TestClient(store_api) as opened:
         yield opened
 
 

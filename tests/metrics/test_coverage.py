@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from collector.served import serving
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from otel_costattr_collector.api import create_api
 from otel_costattr_collector.codec.token_points import TokenPoint
 from otel_costattr_collector.ledger import encode, lines_of
 from otel_costattr_collector.metrics import Metrics
@@ -47,7 +47,9 @@ def tally(store: Store) -> TokenTally:
     return TokenTally(store, Metrics(), clock=lambda: (START_NS + 2 * DAY_NS) / 1e9)
 
 
-def by_day(store: Store, points: list[TokenPoint], *, flush_each: bool = False) -> dict[str, int]:
+def by_day(
+    store: Store, store_api: FastAPI, points: list[TokenPoint], *, flush_each: bool = False
+) -> dict[str, int]:
     """Add points and return the tokens of each day."""
     counted = tally(store)
     for point in points:
@@ -55,46 +57,50 @@ def by_day(store: Store, points: list[TokenPoint], *, flush_each: bool = False) 
         if flush_each:
             counted.flush()
     counted.flush()
-    with TestClient(create_api(store)) as client:
+    with TestClient(store_api) as client:
         rows = client.get("/v1/analytics/metrics-coverage").json()["data"]
     return {row["day"]: row["metric_tokens"] for row in rows}
 
 
-def test_a_difference_counts_once_though_it_is_resent(store: Store) -> None:
+def test_a_difference_counts_once_though_it_is_resent(store: Store, store_api: FastAPI) -> None:
     """1,000 and 500 tokens of two intervals, the first one sent again."""
     later = replace(POINT, start_ns=POINT.time_ns, time_ns=START_NS + 10**9, tokens=500)
 
-    assert by_day(store, [POINT, later, POINT], flush_each=True) == {DAYS[0]: 1500}
+    assert by_day(store, store_api, [POINT, later, POINT], flush_each=True) == {DAYS[0]: 1500}
 
 
 @pytest.mark.parametrize("flush_each", [False, True])
 def test_a_running_total_counts_its_growth_from_day_to_day(
-    store: Store, *, flush_each: bool
+    store: Store, store_api: FastAPI, *, flush_each: bool
 ) -> None:
     """400, then 1,000 on the first day; 1,000 again on the second; 2,500 on the third."""
     told = [(0, 400), (1, 1000), (DAY_NS, 1000), (2 * DAY_NS, 2500), (1, 1000)]
     points = [replace(TOTAL, time_ns=START_NS + ns, tokens=tokens) for ns, tokens in told]
 
-    assert by_day(store, points, flush_each=flush_each) == {DAYS[0]: 1000, DAYS[2]: 1500}
+    assert by_day(store, store_api, points, flush_each=flush_each) == {DAYS[0]: 1000, DAYS[2]: 1500}
 
 
-def test_a_restart_of_the_sender_begins_a_new_total(store: Store) -> None:
+def test_a_restart_of_the_sender_begins_a_new_total(store: Store, store_api: FastAPI) -> None:
     """1,000 tokens, a restart with a new start, and one that nobody announced: 1,000 + 300 + 50."""
     again = replace(TOTAL, start_ns=START_NS + 1, time_ns=START_NS + 2, tokens=300)
     fallen = replace(again, time_ns=START_NS + 3, tokens=50)
 
-    assert by_day(store, [TOTAL, again, fallen]) == {DAYS[0]: 1350}
+    assert by_day(store, store_api, [TOTAL, again, fallen]) == {DAYS[0]: 1350}
 
 
-def test_a_total_that_began_before_we_saw_it_counts_from_then(store: Store) -> None:
+def test_a_total_that_began_before_we_saw_it_counts_from_then(
+    store: Store, store_api: FastAPI
+) -> None:
     """A service that ran for a week reports 900,000, then 901,000: 1,000 of them are of today."""
     old = replace(TOTAL, start_ns=START_NS - 7 * DAY_NS, tokens=900_000)
 
     points = [old, replace(old, time_ns=START_NS + 1, tokens=901_000)]
-    assert by_day(store, points) == {DAYS[0]: 1000}
+    assert by_day(store, store_api, points) == {DAYS[0]: 1000}
 
 
-def test_calls_explain_the_tokens_of_their_own_service_and_model_only(store: Store) -> None:
+def test_calls_explain_the_tokens_of_their_own_service_and_model_only(
+    store: Store, store_api: FastAPI
+) -> None:
     """1,000 in and 200 out of 1,500 in and 200 out; nothing of another service; no cost."""
     span = chat_span({"gen_ai.request.model": "gpt-4o-mini"}, resource={"service.name": "api"})
     twice = [span, chat_span(number=2, resource={"service.name": "unmeasured"})]
@@ -112,7 +118,7 @@ def test_calls_explain_the_tokens_of_their_own_service_and_model_only(store: Sto
     )
     counted.flush()
 
-    with TestClient(create_api(store)) as client:
+    with TestClient(store_api) as client:
         found = client.get("/v1/analytics/metrics-coverage").json()
         period = {"start_date": DAYS[0], "end_date": DAYS[0]}
         today = client.get("/v1/analytics/metrics-coverage", params=period).json()
@@ -134,14 +140,14 @@ def test_calls_explain_the_tokens_of_their_own_service_and_model_only(store: Sto
     assert (gate["state"], gate["measured"]) == ("fail", "0.6")
 
 
-def test_a_tenants_key_sees_what_came_with_it_only(store: Store) -> None:
+def test_a_tenants_key_sees_what_came_with_it_only(store: Store, store_api: FastAPI) -> None:
     """What others measured is no part of a tenant's check."""
     counted = tally(store)
     counted.add([POINT], "acme")
     counted.add([replace(POINT, series="d" * 16)], "")
     counted.flush()
 
-    with TestClient(create_api(store)) as client:
+    with TestClient(store_api) as client:
         found = client.get("/v1/analytics/metrics-coverage", params={"where": "tenant=acme"}).json()
 
     assert found["total"]["metric_tokens"] == 1000

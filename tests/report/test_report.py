@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from assessed import assessed, duplicate, unpriced
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from otel_costattr_collector.api import create_api
 from otel_costattr_collector.cli import COMMANDS
 from otel_costattr_collector.client import Api
 from otel_costattr_collector.ledger import encode, lines_of
@@ -29,22 +29,25 @@ from otel_costattr.model import Assessment
 CALL = Decimal("0.00027")
 
 
-def _costs(store: Store, *assessments: Assessment, by: str = "tenant") -> dict[str, object]:
+def _costs(
+    store: Store, store_api: FastAPI, *assessments: Assessment, by: str = "tenant"
+) -> dict[str, object]:
     lines = [line for one in assessments for line in lines_of(one)]
     if lines:
         store.insert(encode(lines, batch_id=1, recorded_ns=1))
-    with TestClient(create_api(store)) as client:
+    with TestClient(store_api) as client:
         body = client.get("/v1/analytics/costs", params={"group_by": by}).json()
     assert isinstance(body, dict)
     return body
 
 
 @pytest.fixture
-def costs(store: Store) -> dict[str, object]:
+def costs(store: Store, store_api: FastAPI) -> dict[str, object]:
     """Two calls of acme, one unpriced call of globex, one call of nobody, one duplicate."""
     first = assessed(1)
     return _costs(
         store,
+        store_api,
         first,
         assessed(2),
         unpriced(3, owner={"tenant": "globex"}),
@@ -86,24 +89,26 @@ def test_the_json_is_the_answer(costs: dict[str, object]) -> None:
     assert json.loads(as_json(costs)) == costs
 
 
-def test_an_empty_ledger_makes_a_table_that_says_so(store: Store) -> None:
+def test_an_empty_ledger_makes_a_table_that_says_so(store: Store, store_api: FastAPI) -> None:
     """No call is not a cost of 0."""
-    text = as_table(_costs(store))
+    text = as_table(_costs(store, store_api))
 
     assert "No call in this period." in text
     assert "unknown" in text
 
 
-def test_hostile_names_do_not_reach_the_terminal_as_markup(store: Store) -> None:
+def test_hostile_names_do_not_reach_the_terminal_as_markup(
+    store: Store, store_api: FastAPI
+) -> None:
     """A tenant that looks like markup is printed as it is."""
-    text = as_table(_costs(store, assessed(1, owner={"tenant": "[red]x[/nope]"})))
+    text = as_table(_costs(store, store_api, assessed(1, owner={"tenant": "[red]x[/nope]"})))
 
     assert "[red]x[/nope]" in text
 
 
-def test_several_dimensions_are_several_columns(store: Store) -> None:
+def test_several_dimensions_are_several_columns(store: Store, store_api: FastAPI) -> None:
     """The heads name the dimensions, and the notes count calls for which all are known."""
-    text = as_table(_costs(store, assessed(1), by="tenant,feature"))
+    text = as_table(_costs(store, store_api, assessed(1), by="tenant,feature"))
 
     assert "Spend by tenant, feature" in text
     assert "0.0 % have a known tenant and feature." in text

@@ -8,17 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
-from otel_costattr_collector.api import create_api
-from otel_costattr_collector.store import Store
+from fastapi import FastAPI
 
 
 @pytest.fixture
-def url(store: Store) -> Iterator[str]:
+def url(store_api: FastAPI) -> Iterator[str]:
     """Where the API over the test's store listens."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        config = uvicorn.Config(create_api(store), log_level="error", lifespan="off")
+        config = uvicorn.Config(store_api, log_level="error", lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

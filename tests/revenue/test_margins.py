@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from assessed import assessed, unpriced
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from otel_costattr_collector import ledger
 from otel_costattr_collector.access import KEYS_FILE, create_key
@@ -44,7 +45,7 @@ def _cost(number: int, tenant: str, entry: Any, amount: str) -> CostLine:
 
 
 @pytest.fixture
-def client(store: Store) -> Iterator[TestClient]:
+def client(store: Store, store_api: FastAPI) -> Iterator[TestClient]:
     """Calls of three customers in September, one without price, a GPU allocated by halves."""
     made = [
         assessed(number * 100 + place, owner=owner)
@@ -61,7 +62,7 @@ def client(store: Store) -> Iterator[TestClient]:
     lines = [line for one in made for line in lines_of(one)]
     lines += [ledger.line_of_cost(one) for one in gpu]
     store.insert(encode(lines, batch_id=1, recorded_ns=1))
-    with TestClient(create_api(store)) as opened:
+    with TestClient(store_api) as opened:
         yield opened
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from otel_costattr_collector.access import KEYS_FILE, create_key
 from otel_costattr_collector.access.gate import Gate
@@ -34,9 +35,9 @@ RESULT = (
 
 
 @pytest.fixture
-def client(store: Store) -> Iterator[TestClient]:
+def client(store_api: FastAPI) -> Iterator[TestClient]:
     """The API over empty books."""
-    with TestClient(create_api(store)) as opened:
+    with TestClient(store_api) as opened:
         yield opened
 
 
