@@ -88,6 +88,7 @@ def create_api(
         api.state.bookings.closed,
         api.state.bookings.amending,
         on_their_way=on_their_way,
+        clock=api.state.bookings.clock,
     )
     api.include_router(closings_router(store, closer, gate))
     _add_answers(api, store, reader)

@@ -71,7 +71,9 @@ class Bookings:
     ) -> None:
         self._store: Final = store
         self._write: Final = write or _one_by_one(store)
-        self._clock: Final = clock
+        self.clock: Final = clock
+        """Nanoseconds UTC."""
+
         self._new_id: Final = new_id
         self.closed: Final = closed or ClosedMonths(store)
         """Lines of closed months are dated later."""
@@ -96,7 +98,7 @@ class Bookings:
             lines = _bounded(with_splits(tuple(make())))
             fresh = self._fresh(lines)
             if fresh:
-                now_ns = self._clock()
+                now_ns = self.clock()
                 self._write(
                     [
                         ledger.encode(group, batch_id=self._new_id(), recorded_ns=now_ns)

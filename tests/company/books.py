@@ -10,19 +10,24 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from company.explained import every_line
+from conftest import emptied
 from fastapi.testclient import TestClient
 from otel_costattr_collector.amendments.amender import Amender
+from otel_costattr_collector.amendments.contracts import Contracts
 from otel_costattr_collector.amendments.heads import heads_of_spans
+from otel_costattr_collector.audit.auditor import Auditor
+from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.ingest.assessor import Assessor
 from otel_costattr_collector.ingest.memory import Memory
 from otel_costattr_collector.ingest.settling import Pending
-from otel_costattr_collector.ledger import encode
+from otel_costattr_collector.ledger import encode, split
 from otel_costattr_collector.metrics import Metrics
 from otel_costattr_collector.store import Store
 
 from otel_costattr.model import Attributes, Span
 from otel_costattr.pricing import shipped_book
-from otel_costattr.testing import START_NS, chat_span
+from otel_costattr.testing import chat_span
 from otel_costattr.usage import read
 
 PLAIN = Decimal("0.00027")
@@ -32,7 +37,7 @@ RICH = Decimal("0.00024")
 """The same, 400 of the 1,000 read from the cache at 0.075 USD."""
 
 TABLES = ("ledger", "spend_by_tenant_day", "spend_by_feature_15m", "spend_by_session")
-DAY, FIRST, LAST = "2026-09-21", "2026-09-01", "2026-09-30"
+DAY, FIRST, LAST, MONTH = "2026-09-21", "2026-09-01", "2026-09-30", "2026-09"
 ZERO = Decimal(0)
 RULES = {
     "gpu": 'name="a"\n[[rule]]\nname="gpu"\npool="gpu"\ntarget="tenant"\nbasis="calls"\n',
@@ -43,18 +48,65 @@ RULES = {
     "free": 'name="c"\n[[rule]]\nname="free"\nwhere=["plan=free"]\ntarget="tenant"\n'
     'value="free_users"\n',
 }
+_SUMS = (
+    "SELECT * FROM ("
+    + " UNION ALL ".join(
+        f"SELECT {place} AS place, '' AS tenant, sum(t.amount_usd), sum(t.calls) FROM {table} AS t"
+        for place, table in enumerate(TABLES)
+    )
+    + f" UNION ALL SELECT {len(TABLES)}, tenant, sum(amount_usd), sum(calls) FROM ledger"
+    " WHERE entry != 'allocation' GROUP BY tenant) ORDER BY place"
+)
+"""What each table adds up to, and what each tenant caused itself."""
+
 _NUMBERS = count(1)
+_TENTH_OFF = '[[discount]]\nprovider = "openai"\npercent = 10\n'
+_PLANS = (
+    'gates = []\n[customers]\nacme = "pro"\n'
+    '[[plans.pro.charge]]\nname = "Usage"\nkind = "margin"\nmargin = 0.3\nby = ["feature"]\n'
+)
+_STRETCH = {"start_date": FIRST, "end_date": LAST}
+ASKED: dict[str, tuple[str, object]] = {
+    "allocate --dry-run": (
+        "/v1/allocations",
+        {"rules": RULES["even"], "first_day": FIRST, "last_day": LAST, "dry_run": True},
+    ),
+    "budgets": (
+        "/v1/budgets",
+        {"budgets": [{"id": "b", "amount_usd": "0.01", "period": "month"}]},
+    ),
+    "invoice": ("/v1/statements", {"customer": "acme", "month": MONTH, "plans": _PLANS}),
+    "reprice --dry-run": (
+        "/v1/reprice",
+        {**_STRETCH, "overlays": [{"text": _TENTH_OFF}], "dry_run": True},
+    ),
+    "reattribute --dry-run": (
+        "/v1/reattribute",
+        {"csv": "match,set\ntenant=acme,tenant=other\n", "dry_run": True},
+    ),
+    "revenue": (
+        "/v1/revenue",
+        {"revenue": [{"id": "r", "customer": "acme", "period": MONTH, "amount": "5"}]},
+    ),
+    "what-if": ("/v1/what-if", {**_STRETCH, "model": "gpt-4o"}),
+}
+Sums = frozenset[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A call as it should stand in the ledger: whose, by whom, and at which amount."""
+    """A call as it should stand in the ledger: whose, by whom, and how many per cent off."""
 
     number: int
     tenant: str
     user: str
-    usd: Decimal
+    off: int = 0
     rich: bool = False
+
+    @property
+    def usd(self) -> Decimal:
+        """What it costs, so many per cent off."""
+        return (RICH if self.rich else PLAIN) * (100 - self.off) / 100
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +119,7 @@ class Books:
         calls: Number of a call to what should stand of it.
         costs: Tenant and USD of each cost.
         true_ups: USD that bills added.
-        explained: Lines that were asked about.
+        closed: What the month adds up to since it is closed; None while it is open.
         assessor: Decides about telemetry, as in the collector.
     """
 
@@ -76,7 +128,7 @@ class Books:
     calls: dict[int, Kept] = field(default_factory=dict)
     costs: list[tuple[str, Decimal]] = field(default_factory=list)
     true_ups: Decimal = ZERO
-    explained: set[str] = field(default_factory=set)
+    closed: Sums | None = None
     assessor: Assessor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,10 +136,19 @@ class Books:
             book=shipped_book(),
             metrics=Metrics(),
             memory=Memory(max_calls=1000, max_links=1000),
-            amender=Amender(partial(heads_of_spans, self.store)),
+            amender=Amender(
+                partial(heads_of_spans, self.store),
+                books=Contracts(self.store, shipped_book()).books,
+            ),
         )
-        for table in (*TABLES, "bills"):
-            self.store.command(f"TRUNCATE TABLE {table} SYNC")
+        emptied(self.store)
+        self._bookings.closed.read()
+
+    @property
+    def _bookings(self) -> Bookings:
+        """What the API books with."""
+        found: Bookings = self.client.app.state.bookings  # type: ignore[attr-defined]
+        return found
 
     # --- what may happen, in any order ---------------------------------------------------------
     def arrive(self, tenant: str, user: str, how: str) -> None:
@@ -97,7 +158,7 @@ class Books:
         plan = "free" if tenant == "tiny" else "pro"
         owner = {"costattr.tenant": tenant, "costattr.user": user, "costattr.plan": plan, **split}
         self._take(chat_span({k: v for k, v in owner.items() if v}, number=number))
-        self.calls[number] = Kept(number=number, tenant=tenant, user=user, usd=PLAIN)
+        self.calls[number] = Kept(number=number, tenant=tenant, user=user)
 
     def copy(self, place: int, how: str) -> None:
         """Take a late copy of a call from another library: the same, or with its cache as well."""
@@ -109,8 +170,8 @@ class Books:
             told = {**told, "gen_ai.usage.cache_read.input_tokens": 400}
         self._take(chat_span(told, number=next(_NUMBERS), scope_name="another"))
         kept = self.calls[number]
-        if how == "richer" and not kept.rich:
-            self.calls[number] = replace(kept, usd=RICH, rich=True)
+        if how == "richer":  # a price that was booked again stays in force
+            self.calls[number] = replace(kept, rich=True)
 
     def _take(self, span: Span) -> None:
         pending = Pending(
@@ -118,8 +179,10 @@ class Books:
         )
         lines = self.assessor.lines([pending])
         assert not self.assessor.waiting()
-        batch_id = next(_NUMBERS)
-        self.store.insert(encode(lines, batch_id=batch_id, recorded_ns=START_NS + 10**9))
+        now_ns = self._bookings.clock()
+        for group in split(self._bookings.closed.dated(lines, now_ns)):
+            batch_id = next(_NUMBERS)
+            self.store.insert(encode(group, batch_id=batch_id, recorded_ns=now_ns))
         self.assessor.finish(())
 
     def cost(self, tenant: str, pool: str, cents: int) -> None:
@@ -147,8 +210,7 @@ class Books:
         found = self._post("/v1/reprice", {**self._month(), "overlays": [{"text": text}]})
         before = self.total
         for number, kept in self.calls.items():
-            usd = (RICH if kept.rich else PLAIN) * (100 - percent) / 100
-            self.calls[number] = replace(kept, usd=usd)
+            self.calls[number] = replace(kept, off=percent)
         assert Decimal(found["total"]["difference_usd"]) == self.total - before
 
     def reattribute(self, old: str, new: str) -> None:
@@ -180,6 +242,39 @@ class Books:
             if kept.user == user:
                 self.calls[number] = replace(kept, user="erased")
 
+    def close(self) -> None:
+        """Close the month: from now on its sums stay, whatever is done."""
+        self._post("/v1/closings", {"month": MONTH})
+        self.closed = self._sums()
+
+    def reopen(self) -> None:
+        """Open it again."""
+        if self.closed is not None:
+            self._post("/v1/closings/reopen", {"month": MONTH})
+            self.closed = None
+
+    def audit(self) -> None:
+        """Compare the books and mend them: nothing is wrong with them."""
+        now_ns = self._bookings.clock() + 3600 * 10**9
+        auditor = Auditor(
+            self.store, holder="test", clock=lambda: now_ns, closed=self._bookings.closed
+        )
+        before = self._ledger()
+        assert auditor.audit(auditor.recent(hours=1), repair=True).differences == 0
+        assert self._ledger() == before
+
+    def ask(self, what: str) -> None:
+        """Do what may not change a line."""
+        before = self._ledger()
+        path, body = ASKED[what]
+        self._post(path, body)
+        assert self._ledger() == before
+
+    def _ledger(self) -> object:
+        """Digest every column of every line."""
+        sql = "SELECT count(), sum(cityHash64(toString(tuple(*)))) FROM ledger"
+        return self.store.query(sql).rows
+
     def _month(self) -> dict[str, str]:
         return {"start_date": FIRST, "end_date": LAST}
 
@@ -207,13 +302,12 @@ class Books:
 
     def add_up(self) -> None:
         """Check after a step: ledger and rollups have its total and its calls, and tenants theirs."""
-        tables = (
-            f"SELECT '{table}' AS name, sum(t.amount_usd), sum(t.calls) FROM {table} AS t"
-            for table in TABLES
-        )
-        for table, usd, calls in self.store.query(" UNION ALL ".join(tables)).rows:
-            assert (usd or ZERO, calls) == (self.total, len(self.calls)), table
-        assert self._by("tenant", "entry != 'allocation'") == self.direct()
+        found = self.store.query(_SUMS).rows
+        for table, _, usd, calls in found[: len(TABLES)]:
+            assert (usd or ZERO, calls) == (self.total, len(self.calls)), TABLES[table]
+        assert {tenant: usd for _, tenant, usd, _ in found[len(TABLES) :] if usd} == self.direct()
+        if self.closed is not None:
+            assert self._sums() == self.closed
 
     def hold(self) -> None:
         """Check what else must hold in the end: people, reports by any dimension, and ids."""
@@ -230,11 +324,13 @@ class Books:
         twice = "SELECT line_id FROM ledger GROUP BY line_id HAVING count() > 1"
         assert self.store.query(twice).rows == ()
 
-    def _by(self, dimension: str, where: str) -> Mapping[str, Decimal]:
+    def _sums(self) -> Sums:
+        """Add the month up by every dimension that nobody may erase."""
         sql = (
-            f"SELECT {dimension} AS value, sum(amount_usd) FROM ledger WHERE {where} GROUP BY value"
+            "SELECT tenant, feature, plan, model, status, entry = 'allocation', sum(amount_usd),"
+            " sum(calls), sum(lines) FROM ledger WHERE toYYYYMM(event_ns) = 202609 GROUP BY ALL"
         )
-        return {name: usd for name, usd in self.store.query(sql).rows if usd}
+        return frozenset(row for row in self.store.query(sql).rows if any(row[-3:]))
 
     def _users(self) -> set[str]:
         sql = "SELECT user FROM ledger GROUP BY user HAVING sum(calls) > 0"
@@ -247,32 +343,7 @@ class Books:
         whole = Decimal(found["total"]["total_cost"] or 0)
         assert (sum(rows, ZERO), whole) == (self.total, self.total), (measure, dimensions)
 
-    def explain(self, most: int) -> None:
-        """Ask why each kind of the lines that were booked since the last time is there."""
-        rows = self.store.query(
-            "SELECT line_id, entry, cause FROM ledger ORDER BY entry, cause, line_id"
-        ).rows
-        fresh: dict[tuple[str, str], str] = {}
-        for line_id, entry, cause in rows:
-            if line_id not in self.explained:
-                fresh.setdefault((entry, cause.partition(":")[0]), line_id)
-        self.explained |= {line_id for line_id, _, _ in rows}
-        for (entry, _), line_id in list(fresh.items())[:most]:
-            answer = self.client.get(f"/v1/explain/{line_id}")
-            assert answer.status_code == 200, answer.text
-            self._explains(entry, answer.json())
-
-    def _explains(self, entry: str, found: Mapping[str, Any]) -> None:
-        amount, line = found["amount_usd"], found["line"]
-        if amount is not None:
-            assert f" = {amount} USD" in found["formula"] or found["formula"].startswith(amount)
-        if entry in {"reversal", "rebook"}:
-            assert line["cause"] in {one["cause"] for one in found["chain"]}
-            assert line["amends"] in {one["line_id"] for one in found["chain"]}
-        if entry == "allocation":
-            assert line["provenance"]["allocation.rule"] in found["formula"]
-            back = line["cause"].startswith("reverse:")
-            assert (back, found["formula"].startswith("taken back: ")) in {(0, 0), (1, 1)}
-            assert not back or [one["entry"] for one in found["chain"]] == ["allocation"] * 2
-        if entry == "true_up":
-            assert line["run_id"].startswith("reconcile:")
+    def explain(self) -> None:
+        """Ask why each line is there: the product itself, and the API about a few kinds."""
+        lines = every_line(self.store, self.client, asked=2)
+        assert lines >= len(self.calls) + len(self.costs)

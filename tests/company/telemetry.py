@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 from otel_costattr_collector.amendments.amender import Amender
+from otel_costattr_collector.amendments.contracts import Contracts
 from otel_costattr_collector.amendments.heads import heads_of_spans
 from otel_costattr_collector.codec import Decoder
 from otel_costattr_collector.ingest import Submission
@@ -115,7 +116,7 @@ async def _send(store: Store, folder: Path) -> None:
         seen=Seen(10_000),
         memory=new_memory(settings),
         book=book(),
-        amender=Amender(partial(heads_of_spans, store)),
+        amender=Amender(partial(heads_of_spans, store), books=Contracts(store, book()).books),
     )
     pipeline.start()
     sent_again = next(_requests(""))

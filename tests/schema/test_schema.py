@@ -23,6 +23,7 @@ TABLES = (
     "ledger",
     "notifications",
     "outcomes",
+    "price_contracts",
     "revenue",
     "schema_migrations",
     "spend_by_feature_15m",

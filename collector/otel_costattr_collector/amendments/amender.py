@@ -9,8 +9,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 from otel_costattr.errors import StoreError
+from otel_costattr.pricing import PriceBook
 
 from ..ledger import Line
+from ..ledger.columns import LINE_COLUMNS
+from .contracts import Books
 from .wishes import Wish, granted
 
 PATIENCE_S: Final = 2.0
@@ -21,6 +24,7 @@ LONGEST_S: Final = 900.0
 
 STEP_S: Final = 0.01
 _BEFORE_NS: Final = 2 * 86_400 * 10**9
+_BOOK: Final = [column.name for column in LINE_COLUMNS].index("price_book")
 
 Heads: TypeAlias = Callable[[Collection[str], int], Mapping[str, Sequence[Line]]]
 """Finds the heads of spans, by how the ledger names them, from a moment on."""
@@ -38,6 +42,7 @@ class Amender:
 
     Args:
         heads: Finds heads in the ledger.
+        books: Finds the prices of heads that were priced again; None for nobody's but our own.
         lock: Held by whoever amends.
         clock: Seconds, never going back.
         patience_s: How long a freeze waits for what is on its way, seconds.
@@ -47,16 +52,20 @@ class Amender:
         self,
         heads: Heads,
         *,
+        books: Books | None = None,
         lock: threading.Lock | None = None,
         clock: Callable[[], float] = time.monotonic,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._look: Final = heads
+        self._find_books: Final = books
         self._lock: Final = lock or threading.Lock()
         self._clock: Final = clock
         self._patience_s: Final = patience_s
         self._in_flight: Callable[[], Collection[int]] = tuple
         self._heads: Final[dict[str, tuple[Line, ...]]] = {}
+        self._books: Final[dict[str, PriceBook]] = {}
+        self._versions: Final[set[str]] = set()
         self._held = False
         self._amended = False
         self._left: set[int] = set()
@@ -84,6 +93,7 @@ class Amender:
             if missing and not self._settled():
                 return self._later()
             missing = self._find(missing)
+            self._learn(asked)
         except StoreError as error:
             _log.warning("late spans wait for the ledger: %s", error)
             return self._later()
@@ -95,13 +105,16 @@ class Amender:
 
     def grant(self, wish: Wish) -> list[Line]:
         """Return the lines that fulfil a wish; none if nothing differs, or nothing is there."""
-        booked, self._heads[wish.arrived] = granted(self._heads.get(wish.arrived, ()), wish)
+        booked, self._heads[wish.arrived] = granted(
+            self._heads.get(wish.arrived, ()), wish, self._books
+        )
         self._amended = self._amended or bool(booked)
         return booked
 
     def finish(self, batch_ids: Collection[int]) -> None:
         """End a freeze: others may amend once its batches are in the ledger."""
-        self._heads.clear()
+        for known in (self._heads, self._books, self._versions):
+            known.clear()
         with self._guard:
             if not self._held:
                 return
@@ -127,6 +140,16 @@ class Amender:
         found = self._look(missing, min(missing.values()) - _BEFORE_NS)
         self._heads.update({name: tuple(lines) for name, lines in found.items()})
         return {name: ns for name, ns in missing.items() if name not in found}
+
+    def _learn(self, asked: Iterable[str]) -> None:
+        """Find the prices of heads, each version once a freeze."""
+        if self._find_books is None:
+            return
+        found = (line for name in asked for line in self._heads.get(name, ()))
+        fresh = {str(line[_BOOK]) for line in found} - self._versions
+        if fresh:
+            self._books.update(self._find_books(fresh))
+            self._versions.update(fresh)
 
     def _settled(self) -> bool:
         """Wait until what was on its way is in the ledger; whether it is."""

@@ -44,6 +44,8 @@ _MONEY: Final = (
 _TELLING: Final = (*_MONEY, "status", "reasons", "provider", "model", "least_usd", "most_usd")
 """A line whose price differs in one of these was priced otherwise."""
 
+_TOLD: Final = tuple(_PLACES[name] for name in _TELLING)
+
 
 def call_of(values: Mapping[str, Any]) -> ModelCall:
     """Read the call of a line back, as far as its price depends on it.
@@ -103,12 +105,24 @@ def repriced(line: Line, book: PriceBook, *, call: ModelCall | None = None) -> L
         book: The prices.
         call: The call to price; that of the line if None.
     """
+    made = priced_at(line, book, call=call)
+    if all(_same(line[place], made[place]) for place in _TOLD):
+        return line
+    return made
+
+
+def priced_at(line: Line, book: PriceBook, *, call: ModelCall | None = None) -> Line:
+    """Return a line at the prices of a book, which it names, whether anything differs or not.
+
+    Args:
+        line: What counts a call.
+        book: The prices.
+        call: The call to price; that of the line if None.
+    """
     values = as_mapping(line)
     asked = call_of(values) if call is None else call
     found = price(asked, at_ns=happened_ns(values), book=book)[0]
     columns = _columns(values, asked, found)
-    if all(_same(values[name], columns[name]) for name in _TELLING):
-        return line
     made = list(line)
     for name, value in columns.items():
         made[_PLACES[name]] = value

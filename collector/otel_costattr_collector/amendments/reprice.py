@@ -17,6 +17,7 @@ from ..bookings import MAX_LINES, Bookings
 from ..ledger import Line, as_mapping
 from ..store import Store
 from .changes import Amended, Change, amended, pairs
+from .contracts import Contracts
 from .heads import heads_between, period_of
 from .recompute import call_of, repriced
 
@@ -94,6 +95,7 @@ def reprice(
         StoreError: The store refused or did not answer.
     """
     book = book_under(wanted.overlays, present)
+    contracts = [(overlay.name, overlay.text) for overlay in wanted.overlays]
     cause = f"reprice:{book.version}"
 
     def look() -> _Looked:
@@ -105,6 +107,8 @@ def reprice(
 
     def make() -> Iterator[Line]:
         seen.append(look())
+        if seen[-1].changes:
+            Contracts(store, present or shipped_book()).keep(book.version, contracts)
         yield from pairs(seen[-1].changes, cause=cause, run_id=cause)
 
     booked = bookings.book(make)

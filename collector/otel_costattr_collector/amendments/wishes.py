@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from otel_costattr.model import DIMENSIONS, Span
+from otel_costattr.pricing import PriceBook
 
 from ..ledger import Line, amendment_of, as_mapping, reversal_of
 from ..ledger.columns import LINE_COLUMNS
 from ..privacy.erasure import ERASED
+from .recompute import priced_at
 
 _PLACES: Final = {column.name: place for place, column in enumerate(LINE_COLUMNS)}
 _IDENTITY: Final = ("trace_id", "span_id", "parent_span_id", "signal", "source_key", "call_key")
@@ -24,6 +26,8 @@ _TELLING: Final = (
     "status",
 )
 _PEOPLE: Final = ("user", "employee")
+_BOOK: Final = _PLACES["price_book"]
+_OWN: Final[Mapping[str, PriceBook]] = {}
 CAUSE_CHARS: Final = 180
 BY_HAND: Final = "owner"
 """Key of a line's provenance that says that a file named its owners, whatever amended it since."""
@@ -53,12 +57,15 @@ def ref_of(span: Span) -> str:
     return f"{span.trace_id}:{span.span_id}"
 
 
-def granted(heads: Sequence[Line], wish: Wish) -> tuple[list[Line], tuple[Line, ...]]:
+def granted(
+    heads: Sequence[Line], wish: Wish, books: Mapping[str, PriceBook] = _OWN
+) -> tuple[list[Line], tuple[Line, ...]]:
     """Make the lines that fulfil a wish.
 
     Args:
         heads: What the ledger says of the span now.
         wish: What it should say.
+        books: Version to book, of those that calls were priced again at: their prices stay.
 
     Returns:
         Lines to book, none if nothing that counts differs; and the heads after that.
@@ -66,6 +73,9 @@ def granted(heads: Sequence[Line], wish: Wish) -> tuple[list[Line], tuple[Line, 
     if not heads:
         return [], ()
     wanted = list(wish.lines if wish.make is None else wish.make(heads))
+    book = next((books[v] for head in heads if (v := str(head[_BOOK])) in books), None)
+    if book is not None:
+        wanted = [priced_at(line, book) if _is_priced(line) else line for line in wanted]
     booked: list[Line] = []
     after: list[Line] = []
     main = sorted(heads, key=_order)
@@ -81,6 +91,13 @@ def granted(heads: Sequence[Line], wish: Wish) -> tuple[list[Line], tuple[Line, 
         booked += pair
         after.append(pair[1])
     return booked, tuple(after)
+
+
+def _is_priced(line: Line) -> bool:
+    """Tell whether a line counts: copies, and sums that do not count, have no price."""
+    values = as_mapping(line)
+    status = values["status"]
+    return status != "duplicate_of" and (status != "aggregate" or values["amount_usd"] is not None)
 
 
 def _order(line: Line) -> tuple[int, str, str]:

@@ -17,6 +17,7 @@ from otel_costattr.pricing import PriceBook, shipped_book
 from otel_costattr.usage import read
 
 from ..amendments.amender import Amender
+from ..amendments.contracts import Contracts
 from ..amendments.heads import heads_of_spans
 from ..closing.calendar import ClosedMonths
 from ..costs.lines import CostLines
@@ -142,7 +143,9 @@ def open_ingest(
         book=book,
         rules=rules,
         cost_lines=cost_lines,
-        amender=Amender(partial(heads_of_spans, store), lock=amending),
+        amender=Amender(
+            partial(heads_of_spans, store), books=Contracts(store, book).books, lock=amending
+        ),
         fold=open_fold(settings, store, metrics),
         closed=closed,
         trace=trace,

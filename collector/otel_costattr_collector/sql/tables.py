@@ -26,6 +26,7 @@ INTERNAL: Final = frozenset(
         "leases",
         "bills",
         "notifications",
+        "price_contracts",
         "statements",
         "spend_by_tenant_day_feed",
         "spend_by_feature_15m_feed",
