@@ -24,7 +24,6 @@ from opentelemetry.context import (
     create_key,
     detach,
     get_current,
-    get_value,
     set_value,
 )
 
@@ -49,6 +48,9 @@ Weight = int | float | str | Decimal
 NO_SPLIT: Final[Mapping[str, Mapping[str, Weight]]] = MappingProxyType({})
 
 OWNER_KEY: Final = create_key("costattr-owner")
+_BAGGAGE_KEY: Final = next(iter(baggage.set_baggage("any", "", Context())))
+"""Where a context holds its baggage: looking is cheaper than asking for what is seldom there."""
+
 _logger: Final = logging.getLogger("otel_costattr")
 _logger.addHandler(logging.NullHandler())
 _logged: Final[set[str]] = set()
@@ -178,7 +180,7 @@ class Attribution:
         return self._owner
 
     def __enter__(self) -> Self:
-        outer = _local_owner(None)
+        outer = _local_owner(get_current())
         context = set_value(OWNER_KEY, self._owner if outer is None else merged(outer, self._owner))
         if self._propagate:
             context = _with_baggage(self._owner, context)
@@ -220,8 +222,9 @@ def current_owner(context: Context | None = None, *, rules: OwnerRules = DEFAULT
     if context is None:
         context = get_current()
     local = _local_owner(context)
-    carried = baggage.get_all(context)
-    claimed = owner_in_baggage(carried, rules=rules) if carried else NOBODY
+    if _BAGGAGE_KEY not in context:
+        return NOBODY if local is None else local
+    claimed = owner_in_baggage(baggage.get_all(context), rules=rules)
     if local is None:
         return claimed
     return local if claimed is NOBODY else merged(claimed, local)
@@ -245,8 +248,8 @@ def merged(below: Owner, above: Owner) -> Owner:
     )
 
 
-def _local_owner(context: Context | None) -> Owner | None:
-    found = get_value(OWNER_KEY, context)
+def _local_owner(context: Context) -> Owner | None:
+    found = context.get(OWNER_KEY)
     return found if isinstance(found, Owner) else None
 
 

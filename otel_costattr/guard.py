@@ -270,7 +270,7 @@ class BudgetGuard:
                 if decision.action == "block":
                     return Reservation(self, decision)
                 for account in accounts:
-                    account.held += estimate
+                    account.used += estimate
                 made = Reservation(self, decision, accounts, estimate, now + self._max_call_s)
                 self._open.append(made)
         except Exception as error:  # noqa: BLE001 - the application goes on, whatever it was
@@ -291,9 +291,9 @@ class BudgetGuard:
             with self._lock:
                 if not reservation.over:
                     reservation.over = True
-                    estimate = reservation.estimate
+                    more = cost - reservation.estimate
                     for account in reservation.accounts:
-                        account.held -= estimate
+                        account.used += more
                         account.settled += cost
         except Exception as error:  # noqa: BLE001 - the estimate stands instead
             self._tally.failed("BudgetGuard.spent", error)
@@ -355,7 +355,7 @@ class BudgetGuard:
             if not reservation.over and reservation.until < now:
                 reservation.over = True
                 for account in reservation.accounts:
-                    account.held -= reservation.estimate
+                    account.used -= reservation.estimate
         self._open = [one for one in self._open if not one.over]
         self._sequence += 1
         return {
@@ -366,7 +366,7 @@ class BudgetGuard:
             "accounts": {
                 name: {
                     "settled_usd": usd(account.settled),
-                    "used_usd": usd(account.settled + account.held),
+                    "used_usd": usd(account.used),
                     "cap_usd": None if account.cap is None else usd(account.cap),
                 }
                 for name, account in self._accounts.items()

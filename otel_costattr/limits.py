@@ -24,7 +24,7 @@ _PICO: Final = 10**12
 _scaleb: Final = Context(prec=60).scaleb
 _TWELVE: Final = Decimal(12)
 _TIMEOUT_S: Final = 5.0
-_NOTHING_AT: Final = 10**40
+_OUT_OF_REACH: Final = 10**40
 _DIMENSIONS: Final = frozenset(DIMENSIONS)
 _LARGEST_ANSWER: Final = 16 * 1024 * 1024
 
@@ -78,24 +78,37 @@ _Table: TypeAlias = "dict[tuple[str, ...], tuple[Account, ...]]"
 
 
 class Account:
-    """What this process knows and did about one budget in one period; amounts in 1e-12 USD."""
+    """What this process knows and did about one budget in one period; amounts in 1e-12 USD.
 
-    __slots__ = ("blocked", "cap", "first", "held", "others", "settled", "steps")
+    Attributes:
+        settled: What calls cost that are over.
+        used: The same and the estimates of those under way.
+        cap: The most that may be used; None where nothing is blocked.
+        most: The same, out of reach where nothing is blocked.
+        quiet: Nothing is to be said while less than this is used.
+        others: What everybody but this process spent or may be spending.
+        steps: From how much on what is answered, with the rank of the answer.
+        blocked: The answer where a call does not fit any more.
+    """
+
+    __slots__ = ("blocked", "cap", "most", "others", "quiet", "settled", "steps", "used")
 
     def __init__(self) -> None:
         self.settled = 0
-        self.held = 0
+        self.used = 0
         self.others = 0
         self.cap: int | None = None
+        self.most = self.quiet = _OUT_OF_REACH
         self.steps: tuple[tuple[int, int, Decision], ...] = ()
-        self.first = _NOTHING_AT
         self.blocked = ALLOW
 
     def take(self, limit: Limit) -> None:
         """Take what the collector says; what this process did stays."""
         self.others, self.cap = limit.others, limit.cap
         self.steps, self.blocked = limit.steps, limit.blocked
-        self.first = min((at for at, _, _ in limit.steps), default=_NOTHING_AT)
+        self.most = _OUT_OF_REACH if limit.cap is None else limit.cap
+        first = min((at for at, _, _ in limit.steps), default=_OUT_OF_REACH)
+        self.quiet = first - limit.others
 
 
 class Index:
@@ -159,11 +172,11 @@ def decide(accounts: tuple[Account, ...], estimate: int) -> Decision:
     """
     worst, found = 0, ALLOW
     for account in accounts:
-        used, cap = account.settled + account.held, account.cap
-        if cap is not None and used + estimate > cap:
+        used = account.used
+        if used + estimate > account.most:
             return account.blocked
-        total = account.others + used
-        if total >= account.first:
+        if used >= account.quiet:
+            total = account.others + used
             for at, rank, decision in account.steps:
                 if total >= at and rank > worst:
                     worst, found = rank, decision
