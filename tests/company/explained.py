@@ -42,7 +42,7 @@ class Snapshot:
         if "line_id" in parameters:
             return Answer(columns=self.columns, rows=tuple(self._rows[name] for name in found))
         rows = [
-            self.lines[name] | {"recorded": self.lines[name]["recorded_ns"]}
+            {**self.lines[name], "recorded": self.lines[name]["recorded_ns"]}
             for name in dict.fromkeys(found)
             if self._chains(self.lines[name])
         ]
@@ -54,7 +54,7 @@ class Snapshot:
     def _chains(line: Mapping[str, Any]) -> bool:
         if line["entry"] == "allocation":
             return str(line["cause"]) != "split"
-        return line["entry"] != "true_up"
+        return str(line["entry"]) != "true_up"
 
 
 def every_line(store: Store, client: TestClient, *, asked: int) -> int:

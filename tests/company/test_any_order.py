@@ -85,7 +85,7 @@ def client(store: Store) -> Iterator[TestClient]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(4 * settings().max_examples)  # 120 s, or longer in a nightly run
 @settings(
     max_examples=settings().max_examples // 6,
     deadline=None,
