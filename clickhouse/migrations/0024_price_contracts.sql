@@ -3,7 +3,7 @@
 CREATE TABLE IF NOT EXISTS price_contracts/*{local}*/ /*{on_cluster}*/
 (
     book        String                COMMENT 'Version of the book, as price_book of the lines that it priced.' CODEC(ZSTD(1)),
-    contracts   String                COMMENT 'JSON: a list of [name, TOML], laid over the collector''s own prices in this order.' CODEC(ZSTD(3)),
+    contracts   String                COMMENT 'JSON: a list of [name, TOML], laid over the prices of the collector in this order.' CODEC(ZSTD(3)),
     recorded_ns DateTime64(9, 'UTC')  COMMENT 'When it was written.' CODEC(Delta, ZSTD(1))
 )
 ENGINE = /*{engine}*/ MergeTree

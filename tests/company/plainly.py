@@ -10,7 +10,18 @@ from fractions import Fraction
 from functools import cache
 
 from company import seed
-from company.seed import BEFORE, CALLS, CHEAPER, CLAUDE, GPT, LIST, MINI, Call, Rates
+from company.seed import (
+    BEFORE,
+    CALLS,
+    CHEAPER,
+    CLAUDE,
+    GPT,
+    LIST,
+    MINI,
+    PROVIDER,
+    Call,
+    Rates,
+)
 
 Sums = dict[str, Decimal]
 ZERO = Decimal(0)
@@ -33,13 +44,13 @@ def true_cost(call: Call) -> Decimal:
 
 
 def cost(call: Call) -> Decimal | None:
-    """Say what the ledger can know of it at last; None for a stream without counts."""
-    return true_cost(call) if call.counted else None
+    """Say what the ledger can know of it at last; None without counts, or without a price."""
+    return true_cost(call) if call.priced else None
 
 
 def first_cost(call: Call) -> Decimal | None:
     """Say what it was booked at, before anybody knew of the cut."""
-    return priced(call, BEFORE[call.model]) if call.counted else None
+    return priced(call, BEFORE[call.model]) if call.priced else None
 
 
 def total(
@@ -196,7 +207,7 @@ def billed() -> Mapping[Cell, tuple[Decimal, int]]:
     """Write openai's bill: amount, rounded, and tokens by day and model."""
     found: defaultdict[Cell, tuple[Decimal, int]] = defaultdict(lambda: (ZERO, 0))
     for call in CALLS:
-        if call.model == CLAUDE:
+        if PROVIDER[call.model] != "openai":
             continue
         at_list = call.model == GPT and call.day in seed.AT_LIST
         usd, count = found[call.day, call.model]

@@ -31,8 +31,8 @@ _CALLS: Final = {"free": 12, "pro": 30, "scale": 60}
 LATE: Final = "pro03"
 """Its mails were sent by a service that did not say for whom; a file told in July."""
 
-MINI, GPT, CLAUDE = "gpt-4o-mini", "gpt-4o", "claude-sonnet-4-5"
-PROVIDER: Final = {MINI: "openai", GPT: "openai", CLAUDE: "anthropic"}
+MINI, GPT, CLAUDE, NEXT = "gpt-4o-mini", "gpt-4o", "claude-sonnet-4-5", "house-next"
+PROVIDER: Final = {MINI: "openai", GPT: "openai", CLAUDE: "anthropic", NEXT: "house"}
 
 Rates = tuple[str, str, str]
 """USD per million tokens: sent, read from the cache, produced."""
@@ -42,6 +42,12 @@ BEFORE: Final[dict[str, Rates]] = {
     GPT: ("2.25", "1.125", "9.00"),
     CLAUDE: ("3.00", "0.30", "15.00"),
 }
+HOUSE: Final[dict[str, Rates]] = {
+    "house-small": ("1.00", "1.00", "3.00"),
+    "house-large": ("4.00", "4.00", "16.00"),
+}
+"""Models of our own; house-next is in no contract: between these it costs nobody knows what."""
+
 CHEAPER: Final[Rates] = ("0.12", "0.06", "0.48")
 LIST: Final[Rates] = ("2.50", "1.25", "10.00")
 """Of gpt-4o, as published; the contract takes a tenth off."""
@@ -57,7 +63,12 @@ def _table(model: str, rates: Rates, days: str = "") -> str:
 _OTHERS: Final = _table(CLAUDE, BEFORE[CLAUDE]) + (
     '[[discount]]\nprovider = "openai"\nmodel = "gpt-4o"\npercent = 10\n'
 )
-CONTRACT: Final = _OTHERS + _table(MINI, BEFORE[MINI])
+_OWN: Final = "".join(
+    f'[[model]]\nprovider = "house"\nmodel = "{model}"\n'
+    f"rates = {{input = {sent}, output = {produced}}}\n"
+    for model, (sent, _, produced) in HOUSE.items()
+)
+CONTRACT: Final = _OWN + _OTHERS + _table(MINI, BEFORE[MINI])
 """What the collector runs with."""
 
 NEW_CONTRACT: Final = (
@@ -103,6 +114,11 @@ class Call:
     twice: str
 
     @property
+    def priced(self) -> bool:
+        """Whether the ledger can know a price of it."""
+        return self.counted and self.model != NEXT
+
+    @property
     def plan(self) -> str:
         """The plan of its tenant."""
         return PLAN.get(self.tenant, "")
@@ -136,10 +152,10 @@ def _calls() -> Iterator[Call]:
 def _call(number: int, tenant: str, *, told: bool) -> Call:
     minute = timedelta(minutes=_draw(number, 1, 30 * 24 * 60))
     at = datetime(2026, 6, 1, tzinfo=UTC) + minute
-    model = (MINI, MINI, GPT, CLAUDE)[_draw(number, 2, 4)]
+    model = NEXT if number % 60 == 11 else (MINI, MINI, GPT, CLAUDE)[_draw(number, 2, 4)]
     feature = ("chat", "search", "mail")[_draw(number, 3, 3)] if told else "mail"
     sent, produced = 400 + _draw(number, 4, 3000), 50 + _draw(number, 5, 900)
-    cached = _draw(number, 6, 3) * (sent // 4) if model != CLAUDE else 0
+    cached = _draw(number, 6, 3) * (sent // 4) if model in {MINI, GPT} else 0
     if model == MINI and at.day == ALIKE.day:
         sent, cached, produced = 1000, 0, 200
     return Call(

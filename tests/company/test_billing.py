@@ -106,8 +106,8 @@ def test_an_invoice_over_calls_without_a_price_is_provisional(
     """The others are final; the gates over everybody's calls decide as well."""
     content = company.said[f"invoice {customer}"]["content"]
     calls = [call for call in CALLS if call.tenant == customer]
-    unpriced = sum(not call.counted for call in calls)
-    everybody = Decimal(sum(not call.counted for call in CALLS)) / len(CALLS)
+    unpriced = sum(not call.priced for call in calls)
+    everybody = Decimal(sum(not call.priced for call in CALLS)) / len(CALLS)
     reasons = [f"{unpriced} lines of the customer have no price"] if unpriced else []
 
     assert [one for one in content["reasons"] if not one.startswith("gate ")] == reasons

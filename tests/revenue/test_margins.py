@@ -239,6 +239,8 @@ def _row(tenant: str, cost: str | None, revenue: str | None = "1", **more: Any) 
         "direct_cost": cost,
         "revenue": revenue,
         "margin": margin,
+        "loaded_cost": cost,
+        "loaded_margin": margin,
         "calls": 10,
         "unpriced_calls": 0,
         **more,
@@ -264,6 +266,37 @@ def test_a_review_names_who_stands_out() -> None:
         "d": ("efficient", "margin too high: calls without a price"),
         "e": (),
     }
+
+
+def _shared(tenant: str, loaded: str, *, direct: str | None = "0") -> dict[str, Any]:
+    """Make what of a customer names no plan: its part of a shared cost."""
+    row = _row(tenant, direct, revenue=None, calls=0, loaded_cost=loaded)
+    return {**row, "dimensions": {"tenant": tenant, "plan": ""}}
+
+
+def test_a_part_of_a_shared_cost_counts_in_the_plan_of_its_customer() -> None:
+    """1 is paid, 0.4 is spent, 0.7 is shared: a loss once all is counted, and one row a customer."""
+    found = review([_row("a", "0.4"), _shared("a", "0.7"), _shared("b", "0.7")], {})
+
+    assert [(one.tenant, one.plan, one.words) for one in found] == [
+        ("a", "pro", ("negative margin when fully loaded",)),
+        ("b", "", ("no revenue posted",)),
+    ]
+
+
+def test_a_customer_on_two_plans_keeps_what_names_none_apart() -> None:
+    """Nobody knows which of them it belongs to."""
+    other = _row("a", "0.2")
+    other["dimensions"] = {"tenant": "a", "plan": "scale"}
+    found = review([_row("a", "0.4"), other, _shared("a", "0.7")], {})
+
+    assert [one.plan for one in found] == ["pro", "scale", ""]
+
+
+def test_a_part_of_nothing_makes_no_cost_of_calls_without_a_price() -> None:
+    """What cannot be priced has no margin, whatever is shared."""
+    (one,) = review([_row("a", None, unpriced_calls=10), _shared("a", "0.7")], {})
+    assert one.words == ("margin too high: calls without a price",)
 
 
 @pytest.mark.parametrize(

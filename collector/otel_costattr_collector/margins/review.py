@@ -24,6 +24,8 @@ EFFICIENT: Final = Decimal("0.5")
 LEAST_CUSTOMERS: Final = 3
 """Customers that a plan must have for its median to say something."""
 
+_COSTS: Final = ("direct_cost", "loaded_cost")
+
 Positive = Annotated[Decimal, Field(gt=0)]
 
 
@@ -51,8 +53,9 @@ class Customer:
     Attributes:
         tenant: Who.
         plan: On which plan; `''` if nobody says.
-        words: What to know about it: `negative margin`, `no revenue posted`, `heavy`,
-            `efficient`, `over the allowance`, `margin too high: calls without a price`.
+        words: What to know about it: `negative margin`, `negative margin when fully loaded`,
+            `no revenue posted`, `heavy`, `efficient`, `over the allowance`,
+            `margin too high: calls without a price`.
         used_percent: Of the allowance, the larger of cost and calls; None without one.
     """
 
@@ -84,20 +87,56 @@ def review(
 ) -> tuple[Customer, ...]:
     """Say what is worth knowing about each customer, in the order of the rows.
 
+    What of a customer names no plan, such as its part of a shared cost, counts in the plan that it
+    is on, if that is one.
+
     Args:
         rows: Rows of the answer, grouped by tenant and plan.
         plans: What the price of each plan includes.
         months: Months that the rows are about; allowances are for one.
     """
-    known = [row for row in rows if row["dimensions"]["tenant"]]
+    known = _by_customer(row for row in rows if row["dimensions"]["tenant"])
     usual = _medians(known)
     return tuple(_customer(row, plans, usual, months) for row in known)
+
+
+def _by_customer(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    found = list(rows)
+    named: dict[str, list[int]] = {}
+    for place, row in enumerate(found):
+        if row["dimensions"]["plan"]:
+            named.setdefault(row["dimensions"]["tenant"], []).append(place)
+    left = []
+    for place, row in enumerate(found):
+        places = named.get(row["dimensions"]["tenant"], [])
+        if row["dimensions"]["plan"] or len(places) != 1:
+            left.append(place)
+        else:
+            found[places[0]] = _together(found[places[0]], row)
+    return [found[place] for place in left]
+
+
+def _together(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
+    made = {name: _sum(one[name], other[name]) for name in ("revenue", *_COSTS)}
+    for name in _COSTS:
+        if one[name] is None and not made[name]:
+            made[name] = None  # nothing of it has a price: a part of 0 makes no cost of that
+    for margin, cost in zip(("margin", "loaded_margin"), _COSTS, strict=True):
+        paid, spent = made["revenue"], made[cost]
+        made[margin] = None if paid is None or spent is None else paid - spent
+    counts = {name: one[name] + other[name] for name in ("calls", "unpriced_calls")}
+    return {**one, **made, **counts}
+
+
+def _sum(one: object, other: object) -> Decimal | None:
+    known = [Decimal(str(amount)) for amount in (one, other) if amount is not None]
+    return sum(known[1:], known[0]) if known else None
 
 
 def _medians(rows: Sequence[Mapping[str, Any]]) -> dict[str, Decimal]:
     costs: dict[str, list[Decimal]] = {}
     for row in rows:
-        if row["direct_cost"] is not None:
+        if row["direct_cost"] is not None and row["calls"] > 0:
             costs.setdefault(row["dimensions"]["plan"], []).append(Decimal(row["direct_cost"]))
     return {plan: median(found) for plan, found in costs.items() if len(found) >= LEAST_CUSTOMERS}
 
@@ -110,10 +149,12 @@ def _customer(
 ) -> Customer:
     tenant, plan = row["dimensions"]["tenant"], row["dimensions"]["plan"]
     cost = None if row["direct_cost"] is None else Decimal(row["direct_cost"])
-    middle = usual.get(plan)
+    middle = usual.get(plan) if row["calls"] > 0 else None
+    margin, loaded = (_negative(row[name]) for name in ("margin", "loaded_margin"))
     used = _used(row, cost, plans.get(plan), months)
     facts = {
-        "negative margin": row["margin"] is not None and Decimal(row["margin"]) < 0,
+        "negative margin": margin,
+        "negative margin when fully loaded": loaded and not margin,
         "no revenue posted": row["revenue"] is None,
         "heavy": bool(middle and cost is not None and cost >= HEAVY * middle),
         "efficient": bool(middle and cost is not None and cost <= EFFICIENT * middle),
@@ -122,6 +163,10 @@ def _customer(
     }
     words = tuple(word for word, holds in facts.items() if holds)
     return Customer(tenant=tenant, plan=plan, words=words, used_percent=used)
+
+
+def _negative(amount: object) -> bool:
+    return amount is not None and Decimal(str(amount)) < 0
 
 
 def _used(
