@@ -18,6 +18,7 @@ import pytest
 from collector.served import Served, repeatedly, serving
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otel_costattr_collector.access import KEYS_FILE, create_key, revoke_key
+from plain_http import HTTP
 from wire import CALL, otlp_json, traces, wire_span
 
 from otel_costattr.model import Attributes
@@ -57,7 +58,7 @@ class World:
 
     def post(self, key: str, body: bytes, media_type: str = "application/x-protobuf") -> int:
         """Send OTLP over HTTP and return the status."""
-        return httpx.post(
+        return HTTP.post(
             f"{self.served.urls['http']}/v1/traces",
             content=body,
             headers={"content-type": media_type, "x-costattr-key": key},
@@ -78,7 +79,7 @@ class World:
 
     def get(self, key: str, path: str, *pairs: tuple[str, str], **more: str) -> httpx.Response:
         """Ask the API."""
-        return httpx.get(
+        return HTTP.get(
             self.served.urls["api"] + path,
             params=(*pairs, *more.items()),
             headers={"authorization": f"Bearer {key}"} if key else {},
@@ -87,7 +88,7 @@ class World:
 
     def sql(self, key: str, sql: str) -> httpx.Response:
         """Ask in SQL."""
-        return httpx.post(self.served.urls["sql"], content=sql, auth=("any", key), timeout=30)
+        return HTTP.post(self.served.urls["sql"], content=sql, auth=("any", key), timeout=30)
 
     def by_tenant(self, *, calls: int = 0) -> Mapping[str, tuple[int, Decimal]]:
         """Return calls and cost by tenant once there are `calls`; the test's limit ends it."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from clickhouse_double import serving as double_serving
-from collector.served import COSTATTR, Served, repeatedly, serving
+from collector.served import Served, repeatedly, run, serving
 from otel_costattr_collector.access import KEYS_FILE, create_key
 from otel_costattr_collector.store import Store, server
+from plain_http import HTTP
 from wire import calls, traces
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -27,12 +26,7 @@ TABLES = ("ledger", "spend_by_tenant_day", "spend_by_feature_15m", "spend_by_ses
 
 def _audit(served: Served, *options: str) -> tuple[int, dict[str, Any]]:
     """Run `costattr audit --json` against a collector."""
-    done = subprocess.run(
-        [COSTATTR, "audit", "--json", "--url", served.urls["api"], *options],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run("audit", "--json", "--url", served.urls["api"], *options)
     assert done.returncode in {0, 1}, done.stderr
     return done.returncode, json.loads(done.stdout)
 
@@ -74,12 +68,7 @@ def test_a_call_that_two_collectors_wrote_is_counted_once_after_the_audit(
             mended_code, mended = _audit(one, "--repair")
             after = _totals(store)
             again_code, again = _audit(one, "--repair")
-            refused = subprocess.run(
-                [COSTATTR, "audit", "--repair", "--url", two.urls["api"]],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            refused = run("audit", "--repair", "--url", two.urls["api"])
             left = _metric(one, 'costattr_audit_differences{check="call_keys"}')
 
     assert before == {(40, 40, 40_000, 40 * PRICE)}
@@ -114,11 +103,11 @@ def test_only_admins_may_audit(tmp_path: Path) -> None:
     with serving(data, *QUICK) as served:
         url = f"{served.urls['api']}/v1/audit"
         answers = {
-            role: httpx.post(url, json={}, headers={"x-api-key": key}, timeout=60).status_code
+            role: HTTP.post(url, json={}, headers={"x-api-key": key}, timeout=60).status_code
             for role, key in keys.items()
         }
-        stranger = httpx.post(url, json={}, timeout=60).status_code
-        odd = httpx.post(
+        stranger = HTTP.post(url, json={}, timeout=60).status_code
+        odd = HTTP.post(
             url, json={"days": 3}, headers={"x-api-key": keys["admin"]}, timeout=60
         ).status_code
 

@@ -131,7 +131,7 @@ def served() -> Iterator[Served]:
     """Serve from a fresh folder with a short settle window."""
     with (
         tempfile.TemporaryDirectory(prefix="costattr-bench-") as folder,
-        serving(Path(folder) / "data", *SETTLE) as running,
+        serving(Path(folder) / "data", *SETTLE, forks=False) as running,
     ):
         yield running
 

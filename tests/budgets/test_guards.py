@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
-import httpx
 import pytest
 from assessed import assessed
 from listening import api_at
@@ -15,6 +14,7 @@ from otel_costattr_collector.api import create_api
 from otel_costattr_collector.budgets import limits
 from otel_costattr_collector.ledger import encode, lines_of
 from otel_costattr_collector.store import Store
+from plain_http import HTTP
 
 from otel_costattr import BudgetGuard, attribution
 from otel_costattr.model import Owner
@@ -43,7 +43,7 @@ def budget(url: str, amount: str, *, name: str = "acme", warn: int = 50) -> None
         "amount_usd": amount,
         "thresholds": thresholds,
     }
-    answer = httpx.post(f"{url}/v1/budgets", json={"budgets": [one]})
+    answer = HTTP.post(f"{url}/v1/budgets", json={"budgets": [one]})
     assert answer.status_code == 200, answer.text
 
 

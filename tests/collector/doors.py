@@ -18,6 +18,7 @@ from otel_costattr_collector.metrics import Metrics
 from otel_costattr_collector.otlp_grpc import create_grpc_server
 from otel_costattr_collector.otlp_http import create_http_app
 from otel_costattr_collector.servers import AsgiServer, listen
+from plain_http import NO_TLS
 from wire import NOW_NS
 
 RETRY_AFTER_S = 7
@@ -101,7 +102,9 @@ async def open_doors(
     http_server.start()
     try:
         async with (
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{http_server.port}") as client,
+            httpx.AsyncClient(
+                base_url=f"http://127.0.0.1:{http_server.port}", verify=NO_TLS
+            ) as client,
             aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel,
         ):
             yield Doors(http=client, channel=channel, metrics=metrics, kept=kept, failure=failure)

@@ -1,4 +1,8 @@
-"""A real `costattr serve` in a process of its own, for tests."""
+"""A real `costattr serve` in a process of its own, for tests.
+
+It is forked off a process that has its modules, see `fork_server.py`, unless it is measured, for
+coverage or by a bench: then it starts as it does for users.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,20 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import httpx
+from collector.forked import Forked, Process
+from plain_http import HTTP
 
 COSTATTR = Path(sys.executable).with_name("costattr")
+MEASURED = "COVERAGE_PROCESS_CONFIG"
 STOP_TIMEOUT_S = 30
 PAUSE_S = 0.05
 T = TypeVar("T")
@@ -31,13 +39,13 @@ class Served:
         log: Where its log goes.
     """
 
-    process: subprocess.Popen[str]
+    process: Process
     urls: dict[str, str]
     log: Path = field(default_factory=Path)
 
     def post(self, body: bytes, *, signal_name: str = "traces", **headers: str) -> httpx.Response:
         """Send one OTLP/HTTP request in protobuf."""
-        return httpx.post(
+        return HTTP.post(
             f"{self.urls['http']}/v1/{signal_name}",
             content=body,
             headers={"content-type": "application/x-protobuf", **headers},
@@ -46,7 +54,7 @@ class Served:
 
     def get(self, path: str, **parameters: str) -> httpx.Response:
         """Ask the API."""
-        return httpx.get(self.urls["api"] + path, params=parameters, timeout=30)
+        return HTTP.get(self.urls["api"] + path, params=parameters, timeout=30)
 
     def costs(self, **parameters: str) -> Mapping[str, Any]:
         """Return the answer of `/v1/analytics/costs`."""
@@ -79,22 +87,28 @@ def start(
     data: Path,
     *options: str,
     environment: Mapping[str, str] | None = None,
-    program: Sequence[str] = (str(COSTATTR),),
+    program: Path = COSTATTR,
+    forks: bool = True,
 ) -> Served:
-    """Start a collector on free ports and return it once it takes telemetry."""
+    """Start a collector on free ports and return it once it takes telemetry.
+
+    Args:
+        data: Its folder.
+        options: Its options.
+        environment: What is added to its environment.
+        program: The script that runs as `costattr`.
+        forks: Whether it may be forked off.
+
+    Raises:
+        AssertionError: It ended before.
+    """
     log = data.with_name(f"{data.name}.log")
-    command = [*program, "serve", "--data", str(data), *options]
+    command = [str(program), "serve", "--data", str(data), *options]
     for port in ("--grpc-port", "--http-port", "--api-port", "--sql-port"):
         if port not in options:
             command += [port, "0"]
     with log.open("a") as errors:
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env={**os.environ, **(environment or {})},
-        )
+        process = _process(command, environment=environment or {}, log=errors, forks=forks)
     assert process.stdout is not None
     urls: dict[str, str] = {}
     expected = 3 if {"--clickhouse", "--sql"} & set(options) else 4
@@ -108,10 +122,35 @@ def start(
     return Served(process=process, urls=urls, log=log)
 
 
+def run(
+    *words: str | Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `costattr` on some words to its end, with something added to its environment."""
+    command = [str(COSTATTR), *map(str, words)]
+    with tempfile.TemporaryFile("w+") as log:
+        process = _process(command, environment=environment or {}, log=log)
+        assert process.stdout is not None
+        with process.stdout as output:
+            printed = output.read()
+        code = process.wait()
+        log.seek(0)
+        return subprocess.CompletedProcess(command, code, printed, log.read())
+
+
+def _process(
+    command: list[str], *, environment: Mapping[str, str], log: IO[str], forks: bool = True
+) -> Process:
+    whole = {**os.environ, **environment}
+    if forks and sys.platform == "linux" and MEASURED not in whole:
+        return Forked(command, environment=whole, log=log)
+    program = [sys.executable, *command]
+    return subprocess.Popen(program, stdout=subprocess.PIPE, stderr=log, text=True, env=whole)
+
+
 @contextmanager
-def serving(data: Path, *options: str) -> Iterator[Served]:
+def serving(data: Path, *options: str, forks: bool = True) -> Iterator[Served]:
     """Serve for a block; what is still running at its end is stopped and must end well."""
-    served = start(data, *options)
+    served = start(data, *options, forks=forks)
     try:
         yield served
         if served.process.poll() is None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from collector.served import COSTATTR, serving
+from collector.served import run, serving
 from otel_costattr_collector.owner_rules import owner_rules
 from otel_costattr_collector.settings import Settings
 from wire import CALL, traces, wire_span
@@ -134,12 +133,7 @@ def test_a_bad_file_stops_the_start(option: str, text: str, words: str, tmp_path
     path = tmp_path / "given.toml"
     path.write_text(text)
 
-    done = subprocess.run(
-        [COSTATTR, "serve", "--data", str(tmp_path / "data"), option, str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run("serve", "--data", tmp_path / "data", option, path)
 
     assert done.returncode == 2
     assert words in done.stderr

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import threading
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from collector.served import COSTATTR, Served, serving, start
+from collector.served import Served, run, serving, start
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.resources import Resource
@@ -176,12 +175,7 @@ def test_a_wrong_setting_ends_it_with_one_line(
     options: tuple[str, str], words: str, tmp_path: Path
 ) -> None:
     """Start fails fast, says why and leaves no traceback."""
-    done = subprocess.run(
-        [COSTATTR, "serve", "--data", str(tmp_path), *options],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run("serve", "--data", tmp_path, *options)
 
     assert done.returncode == 2
     assert words in done.stderr

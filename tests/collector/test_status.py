@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
-from collector.served import COSTATTR, serving
+from collector.served import run, serving
 from otel_costattr_collector.ingest.settling import Settling, pending_of
 from otel_costattr_collector.journal import SpansRecord
 from otel_costattr_collector.metrics import Metrics
@@ -63,12 +62,13 @@ def test_it_says_what_runs(tmp_path: Path) -> None:
     with serving(tmp_path / "data", "--settle-seconds", "0") as served:
         served.post(traces(wire_span(), wire_span(unknown, number=2)).SerializeToString())
         served.settled(calls=2)
-        command = [str(COSTATTR), "status", "--url", served.urls["api"]]
-        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        found = json.loads(subprocess.check_output([*command, "--json"]))
+        command = ("status", "--url", served.urls["api"])
+        done, as_json = run(*command), run(*command, "--json")
         lag = served.get("/metrics").text
         urls = served.urls
 
+    found, text = json.loads(as_json.stdout), done.stdout
+    assert (done.returncode, as_json.returncode) == (0, 0)
     assert found["ports"] == urls
     assert (found["state"], found["engine"]) == ("serving", "embedded")
     assert (found["accepted"]["traces"], found["unpriced_share"]) == (2, "0.5")
@@ -80,12 +80,7 @@ def test_it_says_what_runs(tmp_path: Path) -> None:
 
 def test_without_a_collector_it_says_so() -> None:
     """One line, exit code 2 or 3, no traceback."""
-    done = subprocess.run(
-        [COSTATTR, "status", "--url", "http://127.0.0.1:9"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run("status", "--url", "http://127.0.0.1:9")
 
     assert done.returncode > 1
     assert "no collector answers" in done.stderr

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import stat
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from collector.served import COSTATTR, serving
+from collector.served import run, serving
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -111,15 +110,10 @@ def test_nothing_else_is_overwritten(short: Path) -> None:
 def test_a_path_that_cannot_be_used_ends_the_start(short: Path) -> None:
     """One line, exit code 2."""
     (short / "file").write_text("")
-    done = subprocess.run(
-        [
-            *(COSTATTR, "serve", "--data", str(short / "data"), "--grpc-port", "0"),
-            *("--http-port", "0", "--api-port", "0", "--sql-port", "0"),
-            *("--unix-socket", str(short / "file")),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run(
+        *("serve", "--data", short / "data", "--grpc-port", "0"),
+        *("--http-port", "0", "--api-port", "0", "--sql-port", "0"),
+        *("--unix-socket", short / "file"),
     )
 
     assert done.returncode == 2

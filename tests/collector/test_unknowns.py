@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import pytest
-from collector.served import COSTATTR, Served, serving
+from collector.served import Served, run, serving
+from plain_http import HTTP
 from wire import CALL, traces, wire_span
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -58,7 +57,7 @@ def test_the_ledger_says_why_and_between_what(served: Served) -> None:
         "SELECT tenant, status, reason, amount_usd, list_usd, least_usd > 0 AND most_usd >= least_usd"
         " FROM ledger WHERE tenant != 'priced' ORDER BY tenant FORMAT JSONCompact"
     )
-    rows = httpx.post(served.urls["sql"], content=sql).json()["data"]
+    rows = HTTP.post(served.urls["sql"], content=sql).json()["data"]
 
     assert [row[:5] for row in rows] == [
         [tenant, "unpriced", reason, None, None] for tenant, reason in sorted(REASONS.items())
@@ -110,8 +109,6 @@ def test_the_report_shows_no_zero(served: Served) -> None:
 
 def report(served: Served, form: str) -> Any:
     """Run `costattr report` by tenant."""
-    command = [str(COSTATTR), "report", "--by", "tenant", "--format", form]
-    command += ["--url", served.urls["api"]]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run("report", "--by", "tenant", "--format", form, "--url", served.urls["api"])
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout) if form == "json" else done.stdout

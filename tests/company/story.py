@@ -13,7 +13,6 @@ from pathlib import Path
 from time import time_ns
 from typing import Any
 
-import httpx
 from company import plainly, seed, telemetry
 from listening import api_at
 from otel_costattr_collector.api import create_api
@@ -21,6 +20,7 @@ from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.cli import COMMANDS
 from otel_costattr_collector.plain import decimal_text
 from otel_costattr_collector.store import Store
+from plain_http import HTTP
 
 from otel_costattr import cli
 
@@ -70,13 +70,13 @@ class Company:
 
     def get(self, path: str, **words: object) -> Any:
         """Ask the API."""
-        answer = httpx.get(self.url + path, params=words, timeout=20)  # type: ignore[arg-type]
+        answer = HTTP.get(self.url + path, params=words, timeout=20)  # type: ignore[arg-type]
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def post(self, path: str, body: object) -> Any:
         """Post to the API."""
-        answer = httpx.post(self.url + path, json=body, timeout=20)
+        answer = HTTP.post(self.url + path, json=body, timeout=20)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
-from collector.served import COSTATTR, serving
+from collector.served import run, serving
 from otel_costattr_collector.metrics import Metrics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
@@ -23,18 +21,11 @@ def test_the_commands_work(tmp_path: Path) -> None:
     assert len(commands) >= 4
     with serving(tmp_path / "data") as served:
         environment = {
-            **os.environ,
             "COSTATTR_URL": served.urls["api"],
             "COSTATTR_DATA": str(tmp_path / "data"),
         }
         for command in commands:
-            done = subprocess.run(
-                [COSTATTR, *shlex.split(command)],
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = run(*shlex.split(command), environment=environment)
             assert done.returncode == 0, (command, done.stderr)
 
 

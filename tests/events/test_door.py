@@ -14,6 +14,7 @@ import httpx
 import pytest
 from collector.served import Served, serving
 from otel_costattr_collector.access import KEYS_FILE, create_key
+from plain_http import HTTP
 from wire import CALL, traces, wire_span
 
 from otel_costattr.testing import START_NS
@@ -36,7 +37,7 @@ FLAT: dict[str, Any] = {
 
 def post(served: Served, body: Any, *, port: str = "http", **headers: str) -> httpx.Response:
     """Post events to one of the ports."""
-    return httpx.post(
+    return HTTP.post(
         f"{served.urls[port]}/v1/events",
         content=body if isinstance(body, bytes) else json.dumps(body).encode(),
         headers=headers,
@@ -201,7 +202,7 @@ def test_a_tenants_key_writes_as_that_tenant_and_has_ids_of_its_own(tmp_path: Pa
             sent[tenant] = post(served, event, authorization=f"Bearer {secret}")
         found: dict[str, Any] = {"data": []}
         while len(found["data"]) < 2:
-            found = httpx.get(
+            found = HTTP.get(
                 f"{served.urls['api']}/v1/analytics/costs",
                 params={"group_by": "tenant"},
                 headers={"authorization": f"Bearer {admin}"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 from collector.served import Served, serving, start
+from plain_http import HTTP
 from wire import calls, traces
 
 SETTLE = ("--settle-seconds", "0.1", "--wrapper-settle-seconds", "0.1")
-DYING = (sys.executable, str(Path(__file__).with_name("killed_serve.py")))
+DYING = Path(__file__).with_name("killed_serve.py")
 RULES = """
 [[rule]]
 name = "halves"
@@ -26,7 +26,7 @@ ORDER = {"rules": RULES, "first_day": "2020-01-01", "last_day": "2049-12-31"}
 
 
 def _allocate(served: Served, **more: object) -> httpx.Response:
-    return httpx.post(f"{served.urls['api']}/v1/allocations", json=ORDER | more, timeout=30)
+    return HTTP.post(f"{served.urls['api']}/v1/allocations", json=ORDER | more, timeout=30)
 
 
 def _sums(served: Served, measure: str) -> dict[str, Decimal]:
@@ -77,7 +77,7 @@ HELD = {"bill": "bill", "first_day": "2040-01-01", "last_day": "2040-01-31", "po
 
 
 def _reconcile(served: Served) -> httpx.Response:
-    return httpx.post(f"{served.urls['api']}/v1/reconcile", json=HELD, timeout=30)
+    return HTTP.post(f"{served.urls['api']}/v1/reconcile", json=HELD, timeout=30)
 
 
 @pytest.mark.slow
@@ -87,7 +87,7 @@ def test_killed_true_ups_are_whole_after_the_start(tmp_path: Path) -> None:
     data = tmp_path / "data"
     dying = start(data, *SETTLE, program=DYING)
     assert dying.process.stdout is not None
-    posted = httpx.post(f"{dying.urls['api']}/v1/invoices", json=BILL, timeout=30)
+    posted = HTTP.post(f"{dying.urls['api']}/v1/invoices", json=BILL, timeout=30)
     assert posted.status_code == 200, posted.text
     with pytest.raises(httpx.HTTPError):
         _reconcile(dying)

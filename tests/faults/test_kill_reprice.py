@@ -12,6 +12,7 @@ import pytest
 from collector.served import Served, serving, start
 from faults.test_kill_allocation import DYING
 from faults.truth import PRICE
+from plain_http import HTTP
 from wire import calls, traces
 
 QUICK = ("--settle-seconds", "0", "--wrapper-settle-seconds", "0")
@@ -26,7 +27,7 @@ ORDER: dict[str, Any] = {
 
 
 def _reprice(served: Served) -> dict[str, Any]:
-    answer = httpx.post(f"{served.urls['api']}/v1/reprice", json=ORDER, timeout=30)
+    answer = HTTP.post(f"{served.urls['api']}/v1/reprice", json=ORDER, timeout=30)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found

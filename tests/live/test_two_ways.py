@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
-import httpx
 import pytest
 from collector.served import Served, repeatedly, serving
 from live.stand_ins import standing_in
 from openai_stand_in import create_app
+from plain_http import HTTP
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -76,7 +76,7 @@ def rows_of(way: str, protocol: str, openai_url: str, folder: Path) -> list[list
 def settled(served: Served) -> list[list[str]]:
     """Wait until the three calls are booked and return their rows."""
     deadline = time.monotonic() + 60
-    for answer in repeatedly(lambda: httpx.post(served.urls["sql"], content=ROWS, timeout=30)):
+    for answer in repeatedly(lambda: HTTP.post(served.urls["sql"], content=ROWS, timeout=30)):
         assert answer.status_code == 200, answer.text
         rows = [line.split("\t") for line in answer.text.splitlines()]
         if len(rows) >= 3:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from collector.served import run
 from otel_costattr_collector.cli import COMMANDS
 
 from otel_costattr import cli
@@ -16,20 +15,15 @@ def _run(*words: str) -> int:
     return cli.main(COMMANDS, ["migrate", *words])
 
 
-def _process(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("costattr")), "migrate", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_a_folder_is_migrated_once(tmp_path: Path) -> None:
     """Pending, then applied, then up to date; in processes, since a folder has one engine."""
     data = ("--data", str(tmp_path))
     before, applied, after = (
-        _process(*data, "--dry-run"),
-        _process(*data),
-        _process(*data, "--dry-run"),
+        run("migrate", *data, "--dry-run"),
+        run("migrate", *data),
+        run("migrate", *data, "--dry-run"),
     )
 
     assert (before.returncode, applied.returncode, after.returncode) == (1, 0, 0), applied.stderr

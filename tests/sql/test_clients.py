@@ -18,6 +18,7 @@ from otel_costattr_collector import store as stores
 from otel_costattr_collector.access import Gate, create_key
 from otel_costattr_collector.schema import Layout
 from otel_costattr_collector.sql import Engine, Guard, create_sql_app
+from plain_http import NO_TLS
 from sql.conftest import DATABASE, LIMITS
 
 
@@ -192,7 +193,9 @@ def test_clickhouse_go_reads_the_hello_and_what_follows(served: tuple[int, str])
     """Grafana's data source: hello at the client's revision, then blocks at ours, which is 0."""
     port, secret = served
     url = f"http://127.0.0.1:{port}/?default_format=Native&client_protocol_version=54460&database={DATABASE}&max_execution_time=60"
-    with httpx.Client(auth=("grafana", secret), headers={"accept-encoding": "gzip"}) as http:
+    with httpx.Client(
+        auth=("grafana", secret), headers={"accept-encoding": "gzip"}, verify=NO_TLS
+    ) as http:
         hello = http.post(
             url, content="SELECT displayName(), version(), revision(), timezone()"
         ).content
