@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from opentelemetry.context import attach, detach, set_value
 
+from otel_costattr.attribution.hierarchy import root
 from otel_costattr.model import DIMENSIONS, Owner
 
 Action = Literal["allow", "warn", "degrade", "block"]
@@ -26,6 +27,7 @@ _TWELVE: Final = Decimal(12)
 _TIMEOUT_S: Final = 5.0
 _OUT_OF_REACH: Final = 10**40
 _DIMENSIONS: Final = frozenset(DIMENSIONS)
+_ROOTS: Final[Mapping[str, str]] = MappingProxyType({f"{name}_root": name for name in DIMENSIONS})
 _LARGEST_ANSWER: Final = 16 * 1024 * 1024
 
 
@@ -158,6 +160,8 @@ def _value(name: str, owner: Owner, model: str, provider: str) -> str:
     if name in _DIMENSIONS:
         values: Mapping[str, str] = owner.values  # type: ignore[assignment]  # it is only read
         return values.get(name, "")
+    if name in _ROOTS:
+        return root(_value(_ROOTS[name], owner, model, provider))
     if name.startswith("tags."):
         return owner.tags.get(name.removeprefix("tags."), "")
     return model if name == "model" else provider

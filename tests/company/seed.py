@@ -152,7 +152,7 @@ def _calls() -> Iterator[Call]:
 def _call(number: int, tenant: str, *, told: bool) -> Call:
     minute = timedelta(minutes=_draw(number, 1, 30 * 24 * 60))
     at = datetime(2026, 6, 1, tzinfo=UTC) + minute
-    model = NEXT if number % 60 == 11 else (MINI, MINI, GPT, CLAUDE)[_draw(number, 2, 4)]
+    model = NEXT if number % 120 == 11 else (MINI, MINI, GPT, CLAUDE)[_draw(number, 2, 4)]
     feature = ("chat", "search", "mail")[_draw(number, 3, 3)] if told else "mail"
     sent, produced = 400 + _draw(number, 4, 3000), 50 + _draw(number, 5, 900)
     cached = _draw(number, 6, 3) * (sent // 4) if model in {MINI, GPT} else 0

@@ -66,6 +66,12 @@ def test_the_highest_threshold_that_is_reached_answers(
         pytest.param({"tags.eu": ["y"]}, owner(tags={"eu": "y"}), {}, True, id="a tag"),
         pytest.param({"model": ["gpt-4o"]}, ACME, {"model": "gpt-4o"}, True, id="a model"),
         pytest.param({"model": ["gpt-4o"]}, ACME, {}, False, id="another model"),
+        pytest.param(
+            {"tenant_root": ["org_1"]}, owner(tenant="org_1:user_7"), {}, True, id="an organisation"
+        ),
+        pytest.param(
+            {"tenant_root": ["org_1"]}, owner(tenant="org_12:user_7"), {}, False, id="another one"
+        ),
         pytest.param({"provider": ["openai"]}, ACME, {"provider": "openai"}, True, id="provider"),
     ],
 )

@@ -84,6 +84,27 @@ def test_a_statement_says_how_each_amount_came_about(client: TestClient) -> None
     assert (content["state"], content["reasons"]) == ("final", [])
 
 
+def test_an_organisation_is_billed_for_what_rolls_up_to_it(
+    client: TestClient, store: Store
+) -> None:
+    """Three calls of two users of `org_1`, and none of `org_12`: 49 + (3 - 1) x 0.5."""
+    names = ("org_1:user_1", "org_1:user_1", "org_1:user_2", "org_12:user_1")
+    calls = [
+        assessed(20 + place, owner={"tenant": name, "plan": "pro"}, start_ns=NOON)
+        for place, name in enumerate(names)
+    ]
+    insert(store, *(line for one in calls for line in lines_of(one)), batch_id=2)
+    plans = f'customer = "tenant_root"\n{PLANS}'
+    content = _bill(client, "org_1", plans=plans)["content"]
+
+    assert (content["customer"], content["total_usd"]) == ("org_1", "50")
+    assert content["cost_usd"] == str(3 * Decimal("0.00027"))
+    answer = client.post(
+        "/v1/statements", json={"customer": "org_1", "month": "2026-10", "plans": PLANS}
+    )
+    assert (answer.status_code, "no plan" in answer.text) == (400, True)
+
+
 @pytest.mark.parametrize(
     ("charge", "quantity", "exact"),
     [

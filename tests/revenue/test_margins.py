@@ -170,6 +170,20 @@ def test_any_window_is_the_sum_of_its_days(client: TestClient) -> None:
         assert sum(Decimal(part[1]["revenue"]) for part in parts) == Decimal("29.99")
 
 
+def test_what_belongs_to_an_organisation_stands_beside_what_it_pays(
+    client: TestClient, store: Store
+) -> None:
+    """`org_1` pays 5 USD for two of its users, who are tenants of their own in the ledger."""
+    made = [assessed(800 + n, owner={"tenant": f"org_1:user_{n}"}) for n in range(2)]
+    insert = [line for one in made for line in lines_of(one)]
+    store.insert(encode(insert, batch_id=3, recorded_ns=1))
+    _earn(client, {"customer": "org_1", "amount": "5"})
+    row = _margins(client, group_by="tenant_root")[0]["org_1"]
+
+    assert (row["revenue"], row["calls"]) == ("5", 2)
+    assert Decimal(row["margin"]) == 5 - 2 * CALL
+
+
 def test_a_proposal_leaves_the_margin_that_was_asked_for(client: TestClient) -> None:
     """60 % margin on 0.50162 USD of loaded cost: 1.25405, so 1.26 with the cent rounded up."""
     row = _margins(client, propose="0.6")[0]["acme"]

@@ -17,13 +17,14 @@ from otel_costattr_collector.budgets.leases import Held, Known, Leases, Share
 from otel_costattr_collector.budgets.records import Budget
 from otel_costattr_collector.budgets.status import days_of
 from otel_costattr_collector.plain import decimal_text
+from otel_costattr_collector.queries import ROOTS
 from otel_costattr_collector.store import Store
 
 FRESH_S: Final = 2.0
 """Seconds for which what was read of the ledger answers all guards."""
 
 _LONGEST_S: Final = 32 * 86_400.0
-_KNOWABLE: Final = frozenset({*DIMENSIONS, "model", "provider"})
+_KNOWABLE: Final = frozenset({*DIMENSIONS, *ROOTS, "model", "provider"})
 
 Usd = Annotated[Decimal, Field(max_digits=40, decimal_places=12, allow_inf_nan=False)]
 

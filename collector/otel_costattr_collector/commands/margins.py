@@ -83,8 +83,8 @@ def _months(arguments: argparse.Namespace) -> int:
 
 
 def _table(found: Mapping[str, Any], *, propose: Decimal | None) -> list[str]:
-    heads = ["revenue", "direct cost", "margin", "%", "loaded cost", "calls", "unpriced"]
-    heads += ["successes", "per success"]
+    heads = ["revenue", "direct cost", "margin", "%", "loaded cost", "loaded margin"]
+    heads += ["calls", "unpriced", "successes", "per success"]
     if propose is not None:
         heads.append(f"for {decimal_text(propose * 100)} %")
     lines = [[*found["group_by"], *heads]]
@@ -104,6 +104,7 @@ def _cells(row: Mapping[str, Any], *, proposed: bool) -> list[str]:
         usd(row["margin"]),
         "" if percent is None else f"{Decimal(percent):,.1f}",
         usd(row["loaded_cost"]),
+        usd(row["loaded_margin"]),
         f"{row['calls']:,}",
         f"{row['unpriced_calls']:,}",
         "" if row["successes"] is None else f"{row['successes']:,}",

@@ -80,7 +80,7 @@ def _question(plans: Plans, customer: str, month: Month) -> Question:
         group_by=USAGE,
         since=spend.edge(month.first.isoformat(), month.zone),
         until=spend.edge(month.last.isoformat(), month.zone, end=True),
-        filters={"tenant": customer},
+        filters={plans.customer: customer},
         reporting_zone=month.zone,
         measure=plans.cost,
     )
@@ -94,12 +94,12 @@ def _used(store: Store, question: Question) -> tuple[dict[str, Any], ...]:
 
 def _used_by(store: Store, asked: Question, charge: Charge) -> Sequence[Used]:
     filters, without = filters_of(charge.where)
-    if "tenant" in filters:
+    if not {"tenant", "tenant_root"}.isdisjoint(filters):
         raise BadInput(f"charge {charge.name!r}: where cannot name the tenant")
     by = dimensions_of(charge.by)
     question = replace(
         asked,
-        group_by=by or ("tenant",),
+        group_by=by or tuple(asked.filters),
         filters={**filters, **asked.filters},
         without=without,
     )

@@ -84,6 +84,7 @@ class Plans(BaseModel):
     cost: Measure = "direct"
     gates: list[str] = list(GATES)
     default: str = ""
+    customer: Literal["tenant", "tenant_root"] = "tenant"
     customers: dict[str, str] = {}
     plans: dict[str, Plan]
 

@@ -17,8 +17,8 @@ from otel_costattr_collector.analytics.rows import ByDimensions, Count, Ratio, U
 from otel_costattr_collector.plain import decimal_text
 from otel_costattr_collector.spend import Edge, Question
 
-DIMENSIONS: Final = ("tenant", "plan", "feature")
-"""What revenue can be told apart by."""
+DIMENSIONS: Final = ("tenant", "tenant_root", "plan", "feature")
+"""What revenue can be told apart by; a customer whose id contains its owner rolls up to that."""
 
 _NO_OUTCOMES: Final = "false"
 
