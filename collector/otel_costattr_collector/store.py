@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -19,7 +19,7 @@ from clickhouse_connect.driver.client import Client
 from otel_costattr.attribution import NO_SCHEMA
 from otel_costattr.cli.attribution import schema_at
 from otel_costattr.errors import BadSettings, PermanentError
-from otel_costattr_collector import decimals, migrate
+from otel_costattr_collector import decimals, lean_chdb, migrate
 from otel_costattr_collector.hosts import Connections, One, Tls, address_of, hosts_of
 from otel_costattr_collector.ledger import Block
 from otel_costattr_collector.pool import Pool, Result
@@ -316,6 +316,8 @@ def embedded(
 
     def connect(database: str) -> Client:
         folder.mkdir(parents=True, exist_ok=True)
+        with suppress(ModuleNotFoundError):  # what follows says how to install it
+            lean_chdb.chdb()
         return clickhouse_connect.get_client(
             interface="chdb",
             path=str(folder),

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import chdb
-
+from .. import lean_chdb
 from .errors import SqlError, from_engine
 from .guard import SYSTEM_TABLES, Admitted
 from .native import Column, empty_block
 from .tokens import quote
+
+chdb: Final = lean_chdb.chdb()
 
 _PARSER_BYTES: Final = 4 * 1024 * 1024
 
