@@ -82,6 +82,15 @@ def test_every_table_is_durable_and_recognises_a_resent_block(store: Store, tabl
         assert setting in found
 
 
+def test_the_ledger_is_merged_column_by_column(store: Store) -> None:
+    """No merge, however small, takes buffers for all columns at once."""
+    engine = store.query(
+        "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = 'ledger'"
+    ).rows[0][0]
+
+    assert "vertical_merge_algorithm_min_rows_to_activate = 1" in engine
+
+
 def test_rollups_are_fed_by_the_ledger_and_hold_sums_only(store: Store) -> None:
     """No view reads another view's table, and every rollup adds up."""
     views = store.query(
