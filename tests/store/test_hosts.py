@@ -36,18 +36,17 @@ def _calls(store: Store) -> int:
     return calls
 
 
-def _both(replicas: tuple[Double, Double], layout: Layout) -> str:
+def _both(replicas: tuple[Double, Double], store: Store) -> str:
     one, two = replicas
-    return f"{one.url},{two.url.removeprefix('http://')}/{layout.database}"
+    return f"{one.url},{two.url.removeprefix('http://')}/{store.layout.database}"
 
 
 def test_the_first_host_is_used_while_it_is_well(
-    replicas: tuple[Double, Double], layout: Layout
+    replicas: tuple[Double, Double], store: Store
 ) -> None:
     """Nothing goes to the second one."""
-    with server(_both(replicas, layout)) as store:
-        store.migrate()
-        store.insert(_block())
+    with server(_both(replicas, store)) as remote:
+        remote.insert(_block())
 
         assert [len(replica.inserts) for replica in replicas] == [len(replicas[0].inserts), 0]
         assert replicas[0].inserts
@@ -55,22 +54,21 @@ def test_the_first_host_is_used_while_it_is_well(
 
 @pytest.mark.parametrize("fault", ["before", "after"])
 def test_an_insert_goes_on_where_another_host_failed(
-    replicas: tuple[Double, Double], layout: Layout, fault: str
+    replicas: tuple[Double, Double], store: Store, fault: str
 ) -> None:
     """The same bytes and token reach the next host, whatever the first had done: counted once."""
-    with server(_both(replicas, layout)) as store:
-        store.migrate()
+    with server(_both(replicas, store)) as remote:
         replicas[0].faults += [fault] * 8
-        store.insert(_block())
+        remote.insert(_block())
         before = len(replicas[0].inserts)
-        store.insert(_block())
+        remote.insert(_block())
 
         sent, again = replicas[1].inserts[-2:]
         assert {sent["insert_deduplication_token"], again["insert_deduplication_token"]} == {
             _block().token
         }
         assert len(replicas[0].inserts) == before, "it stays with the host that works"
-        assert _calls(store) == 1
+        assert _calls(remote) == 1
 
 
 def test_a_host_that_is_down_is_passed_over(
@@ -131,18 +129,17 @@ def test_certificates_need_tls_and_files() -> None:
         server("https://one/db", tls=Tls(ca=PEM / "nothing.pem"))
 
 
-def test_a_server_proves_itself_and_asks_us_to(chdb_folder: Path, layout: Layout) -> None:
+def test_a_server_proves_itself_and_asks_us_to(chdb_folder: Path, store: Store) -> None:
     """With our authority and certificate the server is used; without them nothing is sent."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=PEM / "ca.pem")
     context.load_cert_chain(PEM / "server.pem", PEM / "server.key")
     context.verify_mode = ssl.CERT_REQUIRED
     ours = Tls(ca=PEM / "ca.pem", cert=PEM / "client.pem", key=PEM / "client.key")
     with serving(chdb_folder, tls=context) as secure:
-        url = f"{secure.url}/{layout.database}"
-        with server(url, tls=ours) as store:
-            store.migrate()
-            store.insert(_block())
-            assert _calls(store) == 1
+        url = f"{secure.url}/{store.layout.database}"
+        with server(url, tls=ours) as remote:
+            remote.insert(_block())
+            assert _calls(remote) == 1
         for wrong in (Tls(), Tls(ca=PEM / "stranger_ca.pem"), Tls(ca=PEM / "ca.pem")):
-            with server(url, tls=wrong) as store, pytest.raises(RetryableError):
-                store.ping()
+            with server(url, tls=wrong) as remote, pytest.raises(RetryableError):
+                remote.ping()

@@ -29,10 +29,9 @@ def double(chdb_folder: Path) -> Iterator[Double]:
 
 
 @pytest.fixture
-def remote(double: Double, layout: Layout) -> Iterator[Store]:
-    """A migrated store that reaches its engine over HTTP."""
-    with server(f"{double.url}/{layout.database}") as opened:
-        opened.migrate()
+def remote(double: Double, store: Store) -> Iterator[Store]:
+    """The tables of `store`, reached over HTTP."""
+    with server(f"{double.url}/{store.layout.database}") as opened:
         yield opened
 
 
@@ -45,14 +44,18 @@ def _calls(store: Store) -> list[int]:
     return [store.query(f"SELECT sum(calls) FROM {table}").rows[0][0] for table in TABLES]
 
 
-def test_a_server_is_migrated_written_and_asked_by_the_same_code(remote: Store) -> None:
+def test_a_server_is_migrated_written_and_asked_by_the_same_code(
+    double: Double, layout: Layout
+) -> None:
     """Migrations, an insert and an answer over HTTP."""
-    assert remote.pending() == ()
-    remote.insert(_block())
+    with server(f"{double.url}/{layout.database}") as remote:
+        remote.migrate()
+        assert remote.pending() == ()
+        remote.insert(_block())
 
-    assert _calls(remote) == [10] * 4
-    with TestClient(create_api(remote)) as client:
-        body = client.get("/v1/analytics/costs", params={"entity_id": "acme"}).json()
+        assert _calls(remote) == [10] * 4
+        with TestClient(create_api(remote)) as client:
+            body = client.get("/v1/analytics/costs", params={"entity_id": "acme"}).json()
     assert body["total"]["total_cost"] == "0.0027"
 
 
