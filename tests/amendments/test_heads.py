@@ -45,6 +45,7 @@ def test_quiet_days_are_asked_for_together(store: Store, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("page", [1, 2, 3, 8])
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_no_head_is_lost_between_pages_and_days(
     store: Store, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:

@@ -102,6 +102,7 @@ rows = st.lists(
 @settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_the_total_over_any_dimension_stays(
     store: Store, orders: list[list[tuple[str, str, str, str]]]
 ) -> None:

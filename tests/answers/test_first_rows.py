@@ -35,6 +35,7 @@ def _rows(client: TestClient, path: str, words: dict[str, Any], **more: Any) -> 
 
 @pytest.mark.parametrize("words", WORDS, ids=str)
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_few_rows_are_the_first_of_many(
     month_client: TestClient, path: str, words: dict[str, Any]
 ) -> None:

@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_no_request_makes_a_server_error(month_store: Store) -> None:
     """Whatever the document allows is answered as it says, or refused; nothing breaks."""
     app = create_api(month_store)

@@ -25,6 +25,7 @@ def filled(store: Store) -> Store:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_a_query_runs_as_it_stands_and_its_header_names_every_column(
     filled: Store, name: str
 ) -> None:

@@ -41,6 +41,7 @@ def found_in(spiked_store: Store) -> Callable[[str], Triage]:
 @pytest.mark.parametrize("name", INCIDENTS)
 @pytest.mark.slow
 @pytest.mark.timeout(120)
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_the_planted_driver_is_named_first(found_in: Callable[[str], Triage], name: str) -> None:
     """Each incident of the month is found from an instant inside it, with its cause."""
     incident = INCIDENTS[name]

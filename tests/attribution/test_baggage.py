@@ -99,6 +99,7 @@ def test_hostile_values_are_refused(header: str, refused: dict[str, str]) -> Non
         st.one_of(st.text(), st.integers(), st.none(), st.binary()),
     )
 )
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_any_baggage(baggage: dict[str, object]) -> None:
     """No baggage makes it raise, and nothing it stores is long or does not print."""
     owner = owner_in_baggage(baggage)

@@ -89,6 +89,7 @@ def test_any_split_into_windows_counts_the_same_calls(found: Recording) -> None:
 
 
 @pytest.mark.parametrize("found", ON_WIRE, ids=lambda found: found.name)
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_what_is_sent_again_later_counts_nothing(found: Recording) -> None:
     """A request repeated hours later adds duplicates only."""
     ledger = Ledger()

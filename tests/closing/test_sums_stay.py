@@ -152,6 +152,7 @@ def sums_after(
 @pytest.mark.timeout(120)
 @settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(calls=CALLS, steps=AFTERWARDS)
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_the_closed_month_stays_and_the_whole_is_as_if_it_were_open(
     store: Store, calls: Sequence[tuple[int, str, int]], steps: Sequence[Step]
 ) -> None:

@@ -36,6 +36,7 @@ def spans(path: Path, decoder: Decoder) -> tuple[Span, ...]:
     )
 
 
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_nothing_that_is_read_is_lost() -> None:
     """For every recording, call and owner are the same with and without the projection."""
     different = [

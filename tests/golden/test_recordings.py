@@ -121,6 +121,7 @@ def _account(found: tuple[Assessment, ...]) -> dict[str, tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("found", RECORDINGS, ids=ids)
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_the_order_of_arrival_does_not_matter(found: Recording) -> None:
     """Reversed and shuffled spans give the same verdict on each, to the last cent."""
     expected = _account(assessed(found))
@@ -132,6 +133,7 @@ def test_the_order_of_arrival_does_not_matter(found: Recording) -> None:
 
 
 @pytest.mark.parametrize("found", ON_WIRE, ids=ids)
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_sending_everything_twice_changes_no_total(found: Recording) -> None:
     """A repeated request adds duplicates, and no cost."""
     twice = assess_all((*found.spans, *found.spans), book=shipped_book())

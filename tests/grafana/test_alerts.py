@@ -35,6 +35,7 @@ def _fires(rule: Rule, number: float) -> bool:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_a_rule_runs_on_the_endpoint_and_returns_numbers(
     seeded: Store, guard: Guard, rule: Rule
 ) -> None:

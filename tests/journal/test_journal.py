@@ -112,6 +112,7 @@ def test_the_state_is_the_fold_of_the_records(tmp_path: Path) -> None:
     assert state.next_number == 3
 
 
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_a_torn_tail_costs_nothing_but_itself(tmp_path: Path) -> None:
     """Cut at every byte of its last record, a journal has all the ones before, and goes on."""
     whole = Journal(tmp_path / "whole")

@@ -45,6 +45,7 @@ def test_every_type_of_the_ledger_is_held_against_the_driver() -> None:
 @pytest.mark.parametrize("kind", sorted(VALUES))
 @pytest.mark.slow
 @pytest.mark.timeout(120)
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_the_engine_reads_the_same_from_us_and_from_the_driver(
     store: Store, chdb_folder: Path, kind: str
 ) -> None:

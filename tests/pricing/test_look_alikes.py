@@ -72,6 +72,7 @@ def refused(provider: str, name: str) -> bool:
 @example(("openai", "gpt-4o"), 0, "append", "-mi")
 @example(("openai", "gpt-4o-mini"), 0, "append", "-x")
 @example(("aws", "amazon.titan-embed-text-v1"), 25, "replace", "9")
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_a_mutated_name_has_a_price_only_if_it_is_a_known_spelling(
     known: tuple[str, str], at: int, how: str, text: str
 ) -> None:

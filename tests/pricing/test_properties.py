@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tariff import BOOK, MODELS, NOON_NS, called, priced, tariff
@@ -67,6 +68,7 @@ def test_the_order_of_counts_does_not_matter(
     assert set(first.lines) == set(second.lines)
 
 
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_the_order_of_calls_does_not_matter() -> None:
     """3 shuffles of 1,200 look-ups, each on a book of its own, give the same prices."""
     book = shipped_book()

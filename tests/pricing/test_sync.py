@@ -345,6 +345,7 @@ def test_a_fact_about_a_variant_ends_where_the_package_knows_better() -> None:
 
 
 @pytest.mark.parametrize("moment", ["2025-03-01", "2026-03-12", "2026-08-20", "2026-11-20"])
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_the_book_says_what_the_package_says_at_any_date(moment: str) -> None:
     """1,000 tokens in and out cost the same as in genai-prices wherever we add no fact of our own."""
     at_ns = ns(f"{moment}T11:00:00")

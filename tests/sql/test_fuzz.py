@@ -118,6 +118,7 @@ def disguised(draw: st.DrawFn, query: str) -> str:
 
 @FUZZ
 @given(sql=forbidden_queries())
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_nothing_forbidden_passes_in_any_wrapping(guard: Guard, sql: str) -> None:
     """However deep it is hidden, it is seen."""
     with pytest.raises(SqlError):
@@ -195,6 +196,7 @@ PIECES = st.sampled_from(
         st.sampled_from(["limit", "max_threads", "session_timezone", "x"]), st.text(max_size=5)
     ),
 )
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_any_text_is_answered_or_refused_and_tells_no_secret(
     ask: Ask, pieces: list[str], glue: str, asked: dict[str, str]
 ) -> None:

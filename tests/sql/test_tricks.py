@@ -13,6 +13,7 @@ GUARD_CODES = {62, 73, 164, 497}
 
 
 @pytest.mark.parametrize("sql", REFUSED)
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 def test_each_trick_is_refused_by_the_guard(ask: Ask, sql: str) -> None:
     """None of these reaches the engine as a query."""
     with pytest.raises(SqlError) as refused:
