@@ -7,6 +7,7 @@ emptied between tests; what changes the tables themselves has a database of its 
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ from otel_costattr_collector.schema import Layout
 settings.register_profile("quick", max_examples=30, deadline=None)
 settings.register_profile("nightly", max_examples=500, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+# Thousands of collected tests stay until the end: looking through them again and again is waste.
+gc.set_threshold(20_000, 20, 20)
 
 MEMORY = Path("/dev/shm")
 _NUMBERS = count(1)
