@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import month
@@ -21,6 +22,8 @@ from otel_costattr_collector import queries, spend
 from otel_costattr_collector.allocation.placing import placed
 from otel_costattr_collector.sql import Guard
 from otel_costattr_collector.store import Store
+
+pytestmark = pytest.mark.no_cover  # the same lines as other tests, many times over
 
 PANELS = [
     pytest.param(panel, id=f"{board.name}-{panel.title}")
@@ -53,6 +56,8 @@ HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 ONE_PART = Decimal("1e-9")
 
+Shown = Callable[[Panel], tuple[dict[str, Any], ...]]
+
 
 def _view(since: str, until: str, **chosen: Value) -> View:
     return View(since_s=seconds(since), until_s=seconds(until), values={**CHOSEN, **chosen})
@@ -63,6 +68,13 @@ DAYS = _view("2026-10-19T00:00:00Z", "2026-10-29T00:00:00Z")
 
 def _rows(store: Store, panel: Panel, view: View) -> tuple[dict[str, Any], ...]:
     return store.query(sent(panel.text, view)).mappings()
+
+
+@pytest.fixture(scope="module")
+def shown(seeded: Store) -> Shown:
+    """Gives what a panel shows of these days; each query is asked once."""
+    asked = cache(lambda text: seeded.query(sent(text, DAYS)).mappings())
+    return lambda panel: asked(panel.text)
 
 
 def _panel(board: str, title: str) -> Panel:
@@ -132,9 +144,9 @@ def _key(asked: Spend, row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_shows_rows(seeded: Store, panel: Panel) -> None:
+def test_a_panel_shows_rows(shown: Shown, panel: Panel) -> None:
     """Nothing on a dashboard is empty over a month that has everything."""
-    assert _rows(seeded, panel, DAYS)
+    assert shown(panel)
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -144,11 +156,11 @@ def test_the_endpoint_admits_a_panel(guard: Guard, panel: Panel) -> None:
 
 
 @pytest.mark.parametrize("panel", SPEND)
-def test_a_panel_says_what_the_named_query_says(seeded: Store, panel: Panel) -> None:
+def test_a_panel_says_what_the_named_query_says(seeded: Store, shown: Shown, panel: Panel) -> None:
     """Each number equals the one worked out from the API's answer to the same question."""
     asked = panel.asks
     assert isinstance(asked, Spend)
-    rows = _rows(seeded, panel, DAYS)
+    rows = shown(panel)
     if asked.over_time:
         start = rows[len(rows) // 2]["time"]
         since_s = int(start.timestamp())
@@ -165,7 +177,9 @@ def test_a_panel_says_what_the_named_query_says(seeded: Store, panel: Panel) -> 
 
 
 @pytest.mark.parametrize("panel", NAMED)
-def test_a_panel_of_another_query_says_what_that_says(seeded: Store, panel: Panel) -> None:
+def test_a_panel_of_another_query_says_what_that_says(
+    seeded: Store, shown: Shown, panel: Panel
+) -> None:
     """Its columns are those of the named query, asked with plain words."""
     asked = panel.asks
     assert isinstance(asked, Named)
@@ -176,7 +190,7 @@ def test_a_panel_of_another_query_says_what_that_says(seeded: Store, panel: Pane
     } | ({"keys": ", ".join(asked.by), "dimensions": _dimensions(asked)} if asked.by else {})
     answer = seeded.query(queries.render(asked.query, parts)).mappings()
     expected = [row for row in answer if not asked.totals or bool(row["is_total"]) is asked.total]
-    rows = _rows(seeded, panel, DAYS)
+    rows = shown(panel)
 
     assert rows
     for row, other in zip(rows, expected, strict=False):
