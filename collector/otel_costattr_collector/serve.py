@@ -34,7 +34,7 @@ from .events import EventDoor, EventIds
 from .events.door import events_route, events_router
 from .events.ids import in_ledger
 from .ingest import Receiver
-from .ingest.setup import Ingest, open_ingest
+from .ingest.setup import Ingest, open_fold, open_ingest
 from .ledger import Block
 from .metrics import Metrics
 from .months import Month
@@ -128,6 +128,7 @@ class Service:
             ports=self.urls,
             state=self._not_ready,
         )
+        self._fold: Final = open_fold(settings, self.store, self.metrics)
         self._costs: Final = open_costs(
             self._book,
             self.store,
@@ -135,6 +136,7 @@ class Service:
             owners=self._rules,
             projection=self._projection,
             rules=self._cost_rules,
+            fold=self._fold.owner,
         )
         self._api: Final = AsgiServer(
             self._create_api(settings),
@@ -179,6 +181,7 @@ class Service:
             self.metrics,
             book=self._book,
             rules=self._rules,
+            fold=self._fold,
             cost_lines=self._costs.lines,
             amending=self.bookings.amending,
             closed=self._closed,
@@ -256,8 +259,7 @@ class Service:
         """Return what runs beside the requests; minutes of zero switch a piece off."""
         watch = open_watch(settings, self.store, self.metrics)
         work: list[Work] = [self._tally.run]
-        if settings.audit_minutes:
-            every = settings.audit_minutes
+        if every := settings.audit_minutes:
             work.append(partial(self._audits.run, minutes=every, repair=settings.audit_repair))
         if settings.budget_minutes:
             work.append(partial(watch.run, minutes=settings.budget_minutes))

@@ -9,6 +9,7 @@ from typing import Any
 
 from otel_costattr_collector.amendments.amender import Amender
 from otel_costattr_collector.ingest.assessor import Assessor
+from otel_costattr_collector.ingest.cardinality import Fold
 from otel_costattr_collector.ingest.memory import Memory
 from otel_costattr_collector.ingest.settling import Pending
 from otel_costattr_collector.ledger import Line, as_mapping
@@ -28,7 +29,7 @@ Sums = Mapping[tuple[str, ...], tuple[Any, ...]]
 class Books:
     """Takes requests, each settled on its own, and keeps the lines that are booked."""
 
-    def __init__(self) -> None:
+    def __init__(self, fold: Fold | None = None) -> None:
         self.lines: list[Line] = []
         self.metrics = Metrics()
         self._assessor = Assessor(
@@ -36,6 +37,7 @@ class Books:
             metrics=self.metrics,
             memory=Memory(max_calls=100_000, max_links=200_000),
             amender=Amender(self.heads),
+            fold=fold,
         )
 
     def take(self, spans: Iterable[Span]) -> None:

@@ -18,7 +18,9 @@ from otel_costattr_collector.amendments.amender import Amender
 from otel_costattr_collector.amendments.heads import heads_of_spans
 from otel_costattr_collector.amendments.wishes import Wish
 from otel_costattr_collector.ingest import Submission
+from otel_costattr_collector.ingest.cardinality import OTHER, Fold
 from otel_costattr_collector.ledger import Line, as_mapping
+from otel_costattr_collector.metrics import Metrics
 from otel_costattr_collector.store import Store
 from wire import NOW_NS
 
@@ -130,6 +132,59 @@ def test_an_owner_that_only_a_late_copy_names_owns_the_call() -> None:
     )
     del second
     assert told(in_pieces([[first], [named]])) == told(together([first, named]))
+
+
+def test_what_is_folded_is_amended_as_it_was_booked() -> None:
+    """The pair of a call beyond the limit of values reverses and rebooks `__other__`."""
+    first = chat_span({"costattr.feature": "a"}, number=9)
+    second = chat_span({"costattr.feature": "b", "gen_ai.response.id": "chatcmpl-000001"})
+    richer = chat_span(
+        {
+            "costattr.feature": "b",
+            "gen_ai.response.id": "chatcmpl-000001",
+            "gen_ai.usage.cache_read.input_tokens": 400,
+        },
+        number=2,
+        scope_name="another",
+    )
+    books = Books(fold=Fold(limit=1, zone="UTC", metrics=(metrics := Metrics())))
+    for span in (first, second, richer):
+        books.take([span])
+
+    lines = [(one["entry"], one["feature"], one["call_key"]) for one in by_name(books.lines)]
+    assert [line[:2] for line in lines] == [
+        ("call", "a"),
+        ("call", OTHER),
+        ("call", OTHER),
+        ("reversal", OTHER),
+        ("rebook", OTHER),
+    ]
+    assert len({key for _, _, key in lines[1:]}) == 1
+    assert books.sums() == together([first, second, richer]).sums()
+    folded = {"dimension": "feature"}
+    assert metrics.registry.get_sample_value("costattr_folded_values_total", folded) == 2
+
+
+def test_a_late_copy_of_what_was_folded_books_no_pair_for_its_owner() -> None:
+    """It says what is known already, so the call stays with `__other__`."""
+    first = chat_span({"costattr.feature": "a", "gen_ai.request.model": "gpt-4o"}, number=9)
+    second = chat_span({"costattr.feature": "b"})
+    copy = chat_span(
+        {"costattr.feature": "b", "gen_ai.response.id": "chatcmpl-000001"},
+        number=2,
+        scope_name="another",
+    )
+    books = Books(fold=Fold(limit=1, zone="UTC", metrics=Metrics()))
+    for span in (first, second, copy):
+        books.take([span])
+
+    lines = by_name(books.lines)
+    assert [(one["status"], one["feature"]) for one in lines] == [
+        ("priced", "a"),
+        ("priced", OTHER),
+        ("duplicate_of", OTHER),
+    ]
+    assert lines[1]["call_key"] == lines[2]["call_key"]
 
 
 def a_wish() -> Wish:

@@ -21,7 +21,9 @@ from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.costs.book import CostBook
 from otel_costattr_collector.costs.ids import CostIds, in_ledger
 from otel_costattr_collector.costs.lines import CostLines
+from otel_costattr_collector.ingest.cardinality import OTHER, Fold, learn_values
 from otel_costattr_collector.ledger import encode, lines_of
+from otel_costattr_collector.metrics import Metrics
 from otel_costattr_collector.store import Store
 
 from otel_costattr.errors import RetryableError
@@ -50,11 +52,14 @@ VOICE: dict[str, object] = {
 }
 
 
-def api_over(store: Store) -> TestClient:
-    """Open the API with a rate for characters, as after a start."""
+def api_over(store: Store, *, limit: int = 50_000) -> TestClient:
+    """Open the API with a rate for characters and a limit of values, as after a start."""
     bookings = Bookings(store)
     book = shipped_book().with_overlay(read_overlay(RATES, source="rates.toml"))
-    costs = CostBook(bookings, CostIds(in_ledger(store)), CostLines(book))
+    fold = Fold(limit=limit, zone="UTC", metrics=Metrics())
+    learn_values(store, fold, limit=limit)
+    lines = CostLines(book, fold=fold.owner)
+    costs = CostBook(bookings, CostIds(in_ledger(store)), lines)
     return TestClient(create_api(store, bookings=bookings, costs=costs))
 
 
@@ -100,6 +105,26 @@ def test_a_cost_stands_beside_calls_in_every_total(client: TestClient) -> None:
     rows = client.get("/v1/analytics/costs", params={"group_by": "tenant"}).json()["data"]
     assert [(row["entity_id"], row["calls"]) for row in rows] == [("acme", 1)]
     assert total(client, group_by="session", entity_id="s-1") == CALL + Decimal("12.5")
+
+
+def test_a_dimension_with_too_many_values_is_folded_and_a_retry_is_known(store: Store) -> None:
+    """Of three features one stays; 3 USD stay 3 USD; the same post again is three duplicates."""
+    posted = [GPU | {"id": f"c{n}", "amount_usd": "1", "feature": f"f{n}"} for n in (1, 2, 3)]
+    with api_over(store, limit=1) as client:
+        code, taken = post(client, posted)
+        assert (code, taken["accepted"]) == (200, 3)
+        assert total(client, group_by="feature") == 3
+        rows = client.get("/v1/analytics/costs", params={"group_by": "feature"}).json()["data"]
+        assert {row["entity_id"]: Decimal(row["total_cost"]) for row in rows} == {
+            "f1": 1,
+            OTHER: 2,
+        }
+    for limit in (1, 50_000):
+        with api_over(store, limit=limit) as client:
+            code, again = post(client, posted)
+            assert (code, again["accepted"], again["duplicates"]) == (200, 0, 3)
+            assert post(client, [posted[2] | {"feature": "other"}])[0] == 409
+            assert total(client, group_by="feature") == 3
 
 
 def test_each_line_explains_itself(client: TestClient) -> None:

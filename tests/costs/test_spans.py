@@ -21,6 +21,7 @@ from otel_costattr_collector.costs.setup import cost_rules
 from otel_costattr_collector.errors import Overloaded
 from otel_costattr_collector.ingest import Submission
 from otel_costattr_collector.ingest.assessor import Assessor
+from otel_costattr_collector.ingest.cardinality import OTHER, Fold
 from otel_costattr_collector.ingest.memory import Memory
 from otel_costattr_collector.ingest.settling import pending_of
 from otel_costattr_collector.journal import SpansRecord
@@ -57,13 +58,17 @@ def cost(number: int = 1, **told: str | int) -> WireSpan:
     return wire_span(attributes, number=number, name="costattr.cost")
 
 
-def assessed(spans: Sequence[Span], rules: CostRules = NO_COST_RULES) -> list[dict[str, Any]]:
-    """Return the ledger lines of spans."""
+def assessed(
+    spans: Sequence[Span], rules: CostRules = NO_COST_RULES, *, limit: int = 50_000
+) -> list[dict[str, Any]]:
+    """Return the ledger lines of spans, with so many values of a dimension in a day."""
+    fold = Fold(limit=limit, zone="UTC", metrics=Metrics())
     assessor = Assessor(
         book=shipped_book(),
         metrics=Metrics(),
         memory=Memory(max_calls=10, max_links=10),
-        costs=CostLines(shipped_book(), rules=rules),
+        costs=CostLines(shipped_book(), rules=rules, fold=fold.owner),
+        fold=fold,
     )
     record = SpansRecord(number=1, received_ns=NOW_NS, key_tenant="", spans=tuple(spans))
     items = pending_of(record, 1)
@@ -84,6 +89,27 @@ def test_a_recorded_cost_is_one_line_and_no_call() -> None:
     assert (line["cost_type"], line["description"]) == ("compute", "GPU")
     assert (line["trace_id"], line["service_name"]) == (spans[1].trace_id, "tests")
     assert line["duration_ns"] is None
+
+
+def test_costs_and_calls_share_the_limit_of_values() -> None:
+    """A feature beyond it is `__other__` on a cost as on a call; what it costs is what it costs."""
+    spans = decoded(
+        *(
+            wire_span(
+                {"costattr.feature": f"f{n}", "costattr.cost.amount_usd": "2"},
+                number=n,
+                name="costattr.cost",
+            )
+            for n in (1, 2, 3)
+        )
+    )
+
+    wide, narrow = assessed(spans), assessed(spans, limit=1)
+
+    assert [line["feature"] for line in wide] == ["f1", "f2", "f3"]
+    assert [line["feature"] for line in narrow] == ["f1", OTHER, OTHER]
+    for name in ("amount_usd", "line_id", "provenance"):
+        assert [line[name] for line in wide] == [line[name] for line in narrow]
 
 
 def test_a_log_record_may_tell_of_a_cost() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -129,3 +130,40 @@ def test_there_are_never_more_values_than_the_limit(names: list[str], limit: int
 
     firsts = list(dict.fromkeys(names))[:limit]
     assert found == [name if name in firsts else OTHER for name in names]
+
+
+def test_what_is_folded_stays_as_it_is_when_it_is_folded_again() -> None:
+    """Late telemetry is decided again with what was booked: the same owner, tags and models."""
+    bounded = fold(limit=1)
+    made = [
+        one(
+            {
+                "costattr.feature": f"f{n}",
+                "costattr.tag.a": "1",
+                f"costattr.tag.t{n}": "1",
+                f"costattr.tag.u{n}": "1",
+                "gen_ai.request.model": f"m{n}",
+                "gen_ai.response.model": "",
+            }
+        )
+        for n in range(3)
+    ]
+
+    once = bounded.apply(made)
+
+    assert bounded.apply(once) == once
+    assert once[2].owner.tags == {"a": "1", OTHER: "2"}
+    assert once[2].call.request_model == OTHER
+
+
+def test_the_limit_holds_for_several_threads_together() -> None:
+    """Calls and costs are folded at the same time; no more values pass than the limit."""
+    bounded = fold(limit=50)
+    owners = [one({"costattr.feature": f"f{n}"}).owner for n in range(400)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda owner: bounded.owner(owner, START_NS), owners))
+
+    passed = {owner.values["feature"] for owner in found} - {OTHER}
+    assert len(passed) == 50
+    assert sum(owner.values["feature"] == OTHER for owner in found) == 350

@@ -21,7 +21,7 @@ from otel_costattr.model import Assessment, ModelCall, Span
 from otel_costattr.pricing import PriceBook
 
 from ..ledger import Line, as_mapping, lines_of
-from .long_ago import wishes_of
+from .long_ago import Folding, unfolded, wishes_of
 from .recent import Told
 from .wishes import Wish, ref_of
 
@@ -84,6 +84,7 @@ def decide(
     book: PriceBook,
     rules: OwnerRules,
     estimate: bool = False,
+    fold: Folding = unfolded,
 ) -> Decision:
     """Decide about spans that came together, and again about what they have to do with.
 
@@ -97,21 +98,26 @@ def decide(
         book: Prices.
         rules: How owners are found.
         estimate: Whether calls without counts get some from the length of their texts.
+        fold: Bounds the values of dimensions, as it did for what was booked.
     """
     pairs = [*((one.span, one.call) for one in earlier), *fresh]
     rest = Hidden(known, {ref_of(one.span) for one in earlier}) if earlier else known
     found = recognise(pairs, links=links, known=rest)
     cast = _Cast(pairs, found, [*earlier, *(None for _ in fresh)])
     wanted = cast.touched()
-    judged = conclude(
-        [found[place] for place in wanted],
-        book=book,
-        rules=rules,
-        key_tenant=key_tenant,
-        estimate=estimate,
+    judged = fold(
+        conclude(
+            [found[place] for place in wanted],
+            book=book,
+            rules=rules,
+            key_tenant=key_tenant,
+            estimate=estimate,
+        )
     )
     decision = cast.decision(dict(zip(wanted, judged, strict=True)), key_tenant, because=because)
-    decision.wishes += wishes_of(decision.verdicts, book=book, rules=rules, key_tenant=key_tenant)
+    decision.wishes += wishes_of(
+        decision.verdicts, book=book, rules=rules, key_tenant=key_tenant, fold=fold
+    )
     return decision
 
 

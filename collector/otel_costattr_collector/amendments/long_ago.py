@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from otel_costattr.assess import conclude
 from otel_costattr.attribution import OwnerRules
@@ -16,6 +16,7 @@ from otel_costattr.model import (
     DIMENSIONS,
     INPUT_TOKEN_UNITS,
     OUTPUT_TOKEN_UNITS,
+    Assessment,
     ModelCall,
     Span,
     Unit,
@@ -36,9 +37,22 @@ _SIDES: Final[tuple[tuple[Unit, tuple[Unit, ...]], ...]] = (
 )
 _SOURCE: Final = "derived: sum of the wrapper - calls below it"
 
+Folding: TypeAlias = Callable[[Sequence[Assessment]], Sequence[Assessment]]
+"""Bounds the values of dimensions; gives the same again for what it was given before."""
+
+
+def unfolded(assessments: Sequence[Assessment]) -> Sequence[Assessment]:
+    """Leave the values of dimensions without a bound."""
+    return assessments
+
 
 def wishes_of(
-    verdicts: Iterable[Verdict], *, book: PriceBook, rules: OwnerRules, key_tenant: str
+    verdicts: Iterable[Verdict],
+    *,
+    book: PriceBook,
+    rules: OwnerRules,
+    key_tenant: str,
+    fold: Folding = unfolded,
 ) -> Iterator[Wish]:
     """Yield what the ledger should say of calls that late telemetry amends or reverses.
 
@@ -47,10 +61,11 @@ def wishes_of(
         book: Prices.
         rules: How owners are found.
         key_tenant: The tenant that the sender's key proves, or `''`.
+        fold: Bounds the values of dimensions.
     """
     for verdict in verdicts:
         ref, at_ns = ref_of(verdict.span), verdict.span.start_ns
-        priced = partial(_priced, book=book, rules=rules, key_tenant=key_tenant)
+        priced = partial(_priced, book=book, rules=rules, key_tenant=key_tenant, fold=fold)
         if verdict.amends:
             yield Wish(
                 arrived=verdict.duplicate_of,
@@ -68,10 +83,16 @@ def wishes_of(
 
 
 def _priced(
-    span: Span, call: ModelCall, *, book: PriceBook, rules: OwnerRules, key_tenant: str
+    span: Span,
+    call: ModelCall,
+    *,
+    book: PriceBook,
+    rules: OwnerRules,
+    key_tenant: str,
+    fold: Folding,
 ) -> Sequence[Line]:
     verdict = Verdict(span=span, call=call, kind="counts")
-    (assessment,) = conclude([verdict], book=book, rules=rules, key_tenant=key_tenant)
+    (assessment,) = fold(conclude([verdict], book=book, rules=rules, key_tenant=key_tenant))
     return lines_of(assessment)
 
 

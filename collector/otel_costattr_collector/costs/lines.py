@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -26,12 +26,14 @@ from .ids import CONTENT
 
 
 class CostLines:
-    """Prices and attributes costs; pure, for any thread.
+    """Prices and attributes costs; for any thread.
 
     Args:
         book: Prices of metrics.
         owners: How owners are found.
         rules: Find costs in spans that do not say so themselves.
+        fold: Says as whose a cost of an owner is booked that happened at a moment; what it says
+            is no part of the content by which a cost is known again.
     """
 
     def __init__(
@@ -40,10 +42,12 @@ class CostLines:
         *,
         owners: OwnerRules = DEFAULT_RULES,
         rules: CostRules = NO_COST_RULES,
+        fold: Callable[[Owner, int], Owner] = lambda owner, _: owner,
     ) -> None:
         self._book: Final = book
         self._owners: Final = owners
         self._rules: Final = rules
+        self._fold: Final = fold
 
     def of_span(self, span: Span, *, key_tenant: str = "") -> Sequence[Line]:
         """Return the lines of a span that is no model call: none, one, or one a rule.
@@ -90,7 +94,7 @@ class CostLines:
                 identity=identity,
                 event_ns=claim.at_ns,
                 amount_usd=amount,
-                owner=owner,
+                owner=self._fold(owner, claim.at_ns),
                 cost=Cost(
                     type=claim.type,
                     source=claim.source,

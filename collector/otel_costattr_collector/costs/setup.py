@@ -9,7 +9,7 @@ from pathlib import Path
 from otel_costattr.attribution import OwnerRules
 from otel_costattr.costs import NO_COST_RULES, CostRules, names, read_cost_rules
 from otel_costattr.errors import BadSettings
-from otel_costattr.model import Span
+from otel_costattr.model import Owner, Span
 from otel_costattr.pricing import PriceBook
 
 from ..bookings import Bookings
@@ -92,6 +92,7 @@ def open_costs(
     owners: OwnerRules,
     projection: Projection,
     rules: CostRules,
+    fold: Callable[[Owner, int], Owner],
 ) -> Costs:
     """Put it together.
 
@@ -102,8 +103,9 @@ def open_costs(
         owners: The operator's rules for owners.
         projection: Protects people.
         rules: From `cost_rules`.
+        fold: Bounds the values of dimensions.
     """
-    lines = CostLines(book, owners=owners, rules=rules)
+    lines = CostLines(book, owners=owners, rules=rules, fold=fold)
     ids = CostIds(in_ledger(store))
     return Costs(
         lines=lines,

@@ -149,9 +149,10 @@ class Assessor:
                 key_tenant=tenant,
                 estimate=self._estimate,
             )
-            told += map(_told, pairs, found)
-            statuses.update(one.status for one in found)
-            lines += ledger.lines_of_all(self._fold.apply(found) if self._fold else found)
+            booked = self._fold.apply(found) if self._fold else found
+            told += map(_told, pairs, booked)
+            statuses.update(one.status for one in booked)
+            lines += ledger.lines_of_all(booked)
         for tenant, groups in at_once.items():
             for group in groups:
                 self._give_way()
@@ -190,7 +191,11 @@ class Assessor:
             book=self._book,
             rules=self._rules,
             estimate=self._estimate,
+            fold=self._as_booked,
         )
+
+    def _as_booked(self, found: Sequence[Assessment]) -> Sequence[Assessment]:
+        return self._fold.apply(found, count=False) if self._fold else found
 
     def _amended(self, group: Sequence[Pending], decision: Decision) -> Sequence[ledger.Line]:
         amender = self._amender
@@ -201,6 +206,8 @@ class Assessor:
         self._recent.add(decision.told)
         for told, now in decision.again:
             told.verdict, told.owner = now.verdict, now.owner
+        if self._fold is not None:
+            self._fold.note(decision.assessments)
         self._count(Counter(found.status for found in decision.assessments))
         return [*decision.lines, *self._granted(decision)]
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from threading import Lock
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -62,7 +63,9 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Fold:
-    """Lets the first values of each dimension and reporting day pass; one thread at a time.
+    """Lets the first values of each dimension and reporting day pass; for any number of threads.
+
+    What is folded stays as it is when it is folded again.
 
     Args:
         limit: Distinct values that each may have in a day.
@@ -74,6 +77,7 @@ class Fold:
         self._limit: Final = limit
         self._metrics: Final = metrics
         self._days: Final[OrderedDict[date, dict[str, set[str]]]] = OrderedDict()
+        self._lock: Final = Lock()
         place = ZoneInfo(zone)
 
         @lru_cache(1024)
@@ -89,18 +93,46 @@ class Fold:
             day: The reporting day.
             values: Dimension, `model` or `tags` to its values, or names of tags.
         """
-        seen = self._of(day)
-        for name, known in values.items():
-            mine = seen.setdefault(name, set())
-            mine.update(sorted(set(known) - {"", OTHER})[: self._limit - len(mine)])
+        with self._lock:
+            seen = self._of(day)
+            for name, known in values.items():
+                mine = seen.setdefault(name, set())
+                mine.update(sorted(set(known) - {"", OTHER})[: self._limit - len(mine)])
 
-    def apply(self, assessments: Sequence[Assessment]) -> list[Assessment]:
-        """Return the assessments with what is beyond the limit folded into `__other__`."""
+    def apply(self, assessments: Sequence[Assessment], *, count: bool = True) -> list[Assessment]:
+        """Return the assessments with what is beyond the limit folded into `__other__`.
+
+        Args:
+            assessments: Of spans.
+            count: Whether they are booked by this, so that what is folded is counted.
+        """
         folded: Counter[str] = Counter()
-        found = [self._folded(one, folded) for one in assessments]
+        with self._lock:
+            found = [self._folded(one, folded) for one in assessments]
+        if count:
+            self._count(folded)
+        return found
+
+    def note(self, booked: Iterable[Assessment]) -> None:
+        """Count what was folded before it was known whether it would be booked."""
+        self._count(Counter(name for one in booked for name in _folded_in(one)))
+
+    def owner(self, owner: Owner, at_ns: int) -> Owner:
+        """Return who owns a cost that is no call, likewise, and count what is folded.
+
+        Args:
+            owner: Who is said to own it.
+            at_ns: When it happened, nanoseconds UTC.
+        """
+        folded: Counter[str] = Counter()
+        with self._lock:
+            found = self._owner(owner, self._of(self._day_of(at_ns // _HOUR_NS)), folded)
+        self._count(folded)
+        return found
+
+    def _count(self, folded: Mapping[str, int]) -> None:
         for name, count in folded.items():
             self._metrics.folded.labels(name).inc(count)
-        return found
 
     def _folded(self, one: Assessment, folded: Counter[str]) -> Assessment:
         seen = self._of(self._day_of(one.span.start_ns // _HOUR_NS))
@@ -156,7 +188,7 @@ class Fold:
         known = seen.get(name)
         if known is None:
             known = seen[name] = set()
-        if value in known or not value:
+        if value in known or not value or value == OTHER:
             return True
         if len(known) >= self._limit:
             return False
@@ -172,6 +204,14 @@ class Fold:
         else:
             self._days.move_to_end(day)
         return seen
+
+
+def _folded_in(one: Assessment) -> Iterator[str]:
+    yield from (name for name, value in one.owner.values.items() if value == OTHER)
+    if OTHER in one.owner.tags:
+        yield TAGS
+    if OTHER in {one.call.request_model, one.call.response_model}:
+        yield MODEL
 
 
 def learn_values(store: Store, fold: Fold, *, limit: int, days: int = 2) -> None:

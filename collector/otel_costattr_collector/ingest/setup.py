@@ -80,6 +80,7 @@ def open_ingest(
     *,
     book: PriceBook,
     rules: OwnerRules,
+    fold: Fold,
     cost_lines: CostLines | None = None,
     amending: Lock | None = None,
     closed: ClosedMonths | None = None,
@@ -93,6 +94,7 @@ def open_ingest(
         metrics: Where everything is counted.
         book: Prices.
         rules: How owners are found.
+        fold: Bounds the values of dimensions; learns what the ledger has of today and yesterday.
         cost_lines: Prices costs that are no call; None leaves them out.
         amending: Held by whoever amends lines.
         closed: The calendar that lines are dated by; None if nothing is ever closed.
@@ -116,6 +118,7 @@ def open_ingest(
     applied = migrated(store)
     if applied:
         _log.info("applied migrations: %s", ", ".join(applied))
+    learn_values(store, fold, limit=settings.max_values_per_dimension)
     seen = Seen(settings.remembered_spans)
     load_seen(store, seen, limit=settings.remembered_spans // 2)
     memory = new_memory(settings)
@@ -146,7 +149,7 @@ def open_ingest(
         amender=Amender(
             partial(heads_of_spans, store), books=Contracts(store, book).books, lock=amending
         ),
-        fold=open_fold(settings, store, metrics),
+        fold=fold,
         closed=closed,
         trace=trace,
     )
@@ -189,11 +192,9 @@ def migrated(store: Store) -> tuple[str, ...]:
 
 
 def open_fold(settings: Settings, store: Store, metrics: Metrics) -> Fold:
-    """Return the bound on values, with what the ledger has of today and yesterday."""
+    """Return the bound on values, which has seen none yet."""
     limit = settings.max_values_per_dimension
-    fold = Fold(limit=limit, zone=store.layout.time_zone, metrics=metrics)
-    learn_values(store, fold, limit=limit)
-    return fold
+    return Fold(limit=limit, zone=store.layout.time_zone, metrics=metrics)
 
 
 def new_memory(settings: Settings) -> Memory:
