@@ -21,7 +21,7 @@ from otel_costattr_collector.bookings import Bookings
 from otel_costattr_collector.costs.book import CostBook
 from otel_costattr_collector.costs.ids import CostIds, in_ledger
 from otel_costattr_collector.costs.lines import CostLines
-from otel_costattr_collector.ingest.cardinality import OTHER, Fold, learn_values
+from otel_costattr_collector.ingest.cardinality import OTHER, Fold
 from otel_costattr_collector.ledger import encode, lines_of
 from otel_costattr_collector.metrics import Metrics
 from otel_costattr_collector.store import Store
@@ -57,7 +57,6 @@ def api_over(store: Store, *, limit: int = 50_000) -> TestClient:
     bookings = Bookings(store)
     book = shipped_book().with_overlay(read_overlay(RATES, source="rates.toml"))
     fold = Fold(limit=limit, zone="UTC", metrics=Metrics())
-    learn_values(store, fold, limit=limit)
     lines = CostLines(book, fold=fold.owner)
     costs = CostBook(bookings, CostIds(in_ledger(store)), lines)
     return TestClient(create_api(store, bookings=bookings, costs=costs))
