@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -11,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from otel_costattr.errors import PermanentError
+from otel_costattr.errors import PermanentError, StoreError
 from otel_costattr_collector import schema
 from otel_costattr_collector.schema import Layout
 
@@ -23,6 +24,11 @@ _APPLIED: Final = (
 _HAS_TABLE: Final = (
     "SELECT count() FROM system.tables"
     " WHERE database = {database:String} AND name = 'schema_migrations'"
+)
+_RECORDS: Final = (
+    "SELECT one.1, one.2, one.3, {layout:String}, {time_zone:String}, {software:String},"
+    " fromUnixTimestamp64Nano({now_ns:Int64}, 'UTC') FROM (SELECT arrayJoin(arrayZip("
+    "{numbers:Array(UInt32)}, {names:Array(String)}, {checksums:Array(String)})) AS one)"
 )
 
 
@@ -110,7 +116,7 @@ def run(
     now_ns: int,
     migrations: tuple[Migration, ...] | None = None,
 ) -> tuple[str, ...]:
-    """Apply what is pending, in order, each with its record.
+    """Apply what is pending, in order, and record what was applied, also if one is refused.
 
     Every statement says IF NOT EXISTS, so a run that was cut short is simply run again.
 
@@ -127,10 +133,17 @@ def run(
         PermanentError: As for `pending`.
     """
     todo = pending(engine, layout, migrations=migrations)
-    for migration in todo:
-        for statement in schema.render(migration.text, layout):
-            engine.command(statement)
-        _record(engine, migration, layout, now_ns)
+    applied: list[Migration] = []
+    try:
+        for migration in todo:
+            for statement in schema.render(migration.text, layout):
+                engine.command(statement)
+            applied.append(migration)
+    except StoreError:
+        with suppress(StoreError):  # the first failure is the one to tell
+            _record(engine, applied, layout, now_ns)
+        raise
+    _record(engine, applied, layout, now_ns)
     return tuple(migration.name for migration in todo)
 
 
@@ -158,16 +171,17 @@ def _check(record: Mapping[str, Any], known: tuple[Migration, ...], layout: Layo
         )
 
 
-def _record(engine: Engine, migration: Migration, layout: Layout, now_ns: int) -> None:
+def _record(engine: Engine, migrations: Sequence[Migration], layout: Layout, now_ns: int) -> None:
+    """Record that they are applied, in one insert: one for each takes as long as all tables."""
+    if not migrations:
+        return
     table = layout.writes_to("schema_migrations")
     engine.command(
-        f"INSERT INTO {table} SETTINGS async_insert = 0 "
-        "SELECT {number:UInt32}, {name:String}, {checksum:String}, {layout:String},"
-        " {time_zone:String}, {software:String}, fromUnixTimestamp64Nano({now_ns:Int64}, 'UTC')",
+        f"INSERT INTO {table} SETTINGS async_insert = 0 {_RECORDS}",
         {
-            "number": migration.number,
-            "name": migration.name,
-            "checksum": migration.checksum,
+            "numbers": [migration.number for migration in migrations],
+            "names": [migration.name for migration in migrations],
+            "checksums": [migration.checksum for migration in migrations],
             "layout": layout.kind,
             "time_zone": layout.time_zone,
             "software": version("otel-costattr"),

@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from assessed import assessed
 from otel_costattr_collector import migrate
+from otel_costattr_collector.ledger import encode, lines_of
 from otel_costattr_collector.schema import Layout
 from otel_costattr_collector.store import Store, embedded
 
-from otel_costattr.errors import PermanentError
+from otel_costattr.errors import PermanentError, StoreError
 
 NAMES = tuple(migration.name for migration in migrate.shipped())
 
@@ -66,6 +68,33 @@ def test_a_run_that_was_cut_short_is_run_again(empty_store: Store) -> None:
     empty_store.command(f"DELETE FROM schema_migrations WHERE number = {len(NAMES)}")
 
     assert empty_store.migrate() == NAMES[-1:]
+
+
+def test_a_run_that_left_no_record_is_run_again(empty_store: Store) -> None:
+    """Killed before it recorded anything, all of it is applied again, and no line is touched."""
+    empty_store.migrate()
+    lines = [line for number in range(3) for line in lines_of(assessed(number))]
+    empty_store.insert(encode(lines, batch_id=1, recorded_ns=1))
+    empty_store.command("TRUNCATE TABLE schema_migrations")
+
+    assert empty_store.migrate() == NAMES
+    for table in ("ledger", "spend_by_tenant_day", "spend_by_feature_15m", "spend_by_session"):
+        assert empty_store.query(f"SELECT sum(calls) FROM {table}").rows == ((3,),), table
+
+
+def test_what_was_applied_before_a_refusal_is_recorded(
+    empty_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The failure is the one that is told, and the next run starts where it was."""
+    bad = migrate.Migration(number=3, name="0003_bad.sql", text="SELECT nothing_of_that_name")
+    cut = (*migrate.shipped()[:2], bad)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "shipped", lambda: cut)
+        with pytest.raises(StoreError, match="nothing_of_that_name"):
+            empty_store.migrate()
+
+    assert empty_store.pending() == NAMES[2:]
 
 
 @pytest.mark.parametrize(
