@@ -93,6 +93,11 @@ _BUDGETS: Final = {
     ]
 }
 
+_AUDITED: Final = (
+    "INSERT INTO audits SELECT '2026-10-31 00:05:00', 'a1', 'one', 'call_keys',"
+    " '2026-10-30 00:00:00', '2026-10-31 00:00:00', 2, 2, 2, 0.5"
+)
+
 _SELECT: Final = """
 INSERT INTO ledger (
     line_id, entry, call_key, batch_id, recorded_ns, event_ns,
@@ -213,6 +218,11 @@ def plant_money(store: Store) -> None:
     with TestClient(create_api(store)) as client:
         for path, body in (("/v1/revenue", _REVENUE), ("/v1/budgets", _BUDGETS)):
             assert client.post(path, json=body).status_code == 200
+
+
+def plant_audit(store: Store) -> None:
+    """Book an audit of one day that found two differences and mended them."""
+    store.command(_AUDITED)
 
 
 def _fill(store: Store, *, rows: int, since_s: int, length_s: int, **drawn: object) -> None:

@@ -13,10 +13,6 @@ from otel_costattr_collector.sql import READABLE, Engine, Guard, SqlLimits
 
 DATABASE = "costattr_grafana"
 LINES = 60_000
-AUDITED = (
-    "INSERT INTO audits SELECT '2026-10-31 00:05:00', 'a1', 'one', 'call_keys',"
-    " '2026-10-30 00:00:00', '2026-10-31 00:00:00', 2, 2, 2, 0.5"
-)
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +21,7 @@ def seeded(chdb_folder: Path) -> Iterator[stores.Store]:
     with stores.embedded(chdb_folder, layout=Layout(database=DATABASE)) as store:
         store.migrate()
         month.plant(store, LINES)
-        store.command(AUDITED)
+        month.plant_audit(store)
         month.plant_money(store)
         yield store
 

@@ -42,6 +42,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with stores.embedded(data / "clickhouse") as store:
         store.migrate()
         month.plant(store, LINES)
+        month.plant_audit(store)
         month.plant_money(store)
     with serving(data, "--settle-seconds", "0") as running:
         yield running
