@@ -25,7 +25,6 @@ PRICE = (1000 * Decimal("0.15") + 200 * Decimal("0.60")) / 1_000_000
 QUICK = ("--settle-seconds", "0", "--wrapper-settle-seconds", "0")
 
 
-@pytest.mark.measured
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_what_a_real_exporter_sends_is_priced_and_owned(protocol: str, tmp_path: Path) -> None:
     """Spans of the plain SDK and exporter become ledger rows of their tenants."""

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from collector.served import serving
+from collector.served import repeatedly, serving
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
@@ -51,9 +51,9 @@ def test_what_the_page_shows_is_booked_once(
             span.set_attribute("voice.characters", 100)
         provider.shutdown()
         wanted = Decimal("412.80") + 2 * Decimal("0.216") + Decimal("0.0125") + Decimal("0.018")
-        total = Decimal(0)
-        while total != wanted:
-            total = Decimal(served.costs(group_by="session")["total"]["total_cost"])
+        for costs in repeatedly(lambda: served.costs(group_by="session")):
+            if Decimal(costs["total"]["total_cost"]) == wanted:
+                break
         acme = served.costs(group_by="tenant", entity_id="acme")["total"]["total_cost"]
         voice = served.get(f"/v1/explain/{answers[0]['lines'][1]}").json()
 
