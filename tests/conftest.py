@@ -11,7 +11,7 @@ import gc
 import os
 import re
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,6 +34,26 @@ MEMORY = Path("/dev/shm")
 _NUMBERS = count(1)
 _TABLES = "SELECT name, total_rows FROM system.tables WHERE database = currentDatabase()"
 _MADE = re.compile(r"CREATE (?:TABLE|MATERIALIZED VIEW|VIEW) IF NOT EXISTS (\w+)")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin each half with files of slow tests: two workers get a half each, and end together.
+
+    In any order a test of a minute may be the last one, while the other worker has none left.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    slow: list[list[pytest.Item]] = []
+    quick: list[list[pytest.Item]] = []
+    for tests in files.values():
+        waits = any(test.get_closest_marker("slow") for test in tests)
+        (slow if waits else quick).append(tests)
+    first, second = list(chain(*slow[::2])), list(chain(*slow[1::2]))
+    rest = list(chain(*quick))
+    room = max(0, (len(items) + 1) // 2 - len(first))
+    items[:] = [*first, *rest[:room], *second, *rest[room:]]
 
 
 @pytest.fixture(scope="session", autouse=True)
