@@ -260,6 +260,36 @@ def test_nobody_else_amends_until_the_pair_is_in_the_ledger() -> None:
     assert not lock.locked()
 
 
+def test_what_is_being_amended_is_not_amended_again_before_it_is_in_the_ledger() -> None:
+    """The second pair would reverse the line that the first one reverses already; others need not wait."""
+    books = Books()
+    first, richer = copies()
+    books.take([first])
+    amender = Amender(books.heads, lock=(lock := threading.Lock()), patience_s=0.01)
+    arrived = f"{first.trace_id}:{first.span_id}"
+    better = tuple(together([richer]).lines)
+    wish = Wish(arrived=arrived, at_ns=first.start_ns, cause="late_copy:x", lines=better)
+    assert amender.prepare([wish]) == "ready"
+    books.lines += (booked := amender.grant(wish))
+    amender.finish([7])
+    assert [entry_of(line) for line in booked] == ["reversal", "rebook"]
+
+    assert amender.prepare([wish]) == "later"
+    amender.finish(())
+    assert amender.prepare([a_wish()]) == "ready"
+    amender.finish([8])
+    assert lock.locked()
+    amender.inserted(7)
+    assert not lock.locked()
+    assert amender.prepare([wish]) == "ready"
+    assert amender.grant(wish) == []
+
+
+def entry_of(line: Line) -> object:
+    """Read what kind of line it is."""
+    return as_mapping(line)["entry"]
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_late_spans_that_must_wait_are_booked_once_it_is_possible(
     tmp_path: Path, times: int

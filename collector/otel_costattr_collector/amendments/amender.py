@@ -38,7 +38,8 @@ class Amender:
     """Amends what late telemetry is about, for the thread that freezes.
 
     From the first look at a head until the amendment is in the ledger nobody else amends: runs of
-    amendments and the audit take the same lock.
+    amendments and the audit take the same lock. The next freeze may amend meanwhile, but not the
+    same spans: it would find the line that is just being taken back.
 
     Args:
         heads: Finds heads in the ledger.
@@ -67,8 +68,14 @@ class Amender:
         self._books: Final[dict[str, PriceBook]] = {}
         self._versions: Final[set[str]] = set()
         self._held = False
-        self._amended = False
-        self._left: set[int] = set()
+        """Whether the freeze under way has the lock."""
+
+        self._amended: Final[set[str]] = set()
+        """What the freeze under way amends."""
+
+        self._left: Final[dict[int, frozenset[str]]] = {}
+        """Batches on their way that the lock is kept for, and what their freeze amends."""
+
         self._guard: Final = threading.Lock()
         self._waiting_since: float | None = None
 
@@ -80,13 +87,12 @@ class Amender:
         """Make sure that the heads are known which wishes are about.
 
         Returns:
-            `later` if somebody else amends, if lines are on their way that may be these, or if
-            the ledger does not answer.
+            `later` if somebody else amends, if lines or amendments are on their way that may be
+            these, or if the ledger does not answer.
         """
         asked = {wish.arrived: wish.at_ns for wish in wishes}
-        if not self._held and not self._lock.acquire(timeout=self._patience_s):
+        if not self._hold() or not self._wait(lambda: self._left_alone(asked)):
             return self._later()
-        self._held = True
         missing = {name: ns for name, ns in asked.items() if name not in self._heads}
         try:
             missing = self._find(missing)
@@ -108,7 +114,8 @@ class Amender:
         booked, self._heads[wish.arrived] = granted(
             self._heads.get(wish.arrived, ()), wish, self._books
         )
-        self._amended = self._amended or bool(booked)
+        if booked:
+            self._amended.add(wish.arrived)
         return booked
 
     def finish(self, batch_ids: Collection[int]) -> None:
@@ -118,20 +125,32 @@ class Amender:
         with self._guard:
             if not self._held:
                 return
-            self._left = set(batch_ids) if self._amended else set()
-            self._amended = False
+            if self._amended:
+                self._left.update(dict.fromkeys(batch_ids, frozenset(self._amended)))
+                self._amended.clear()
+            self._held = False
             self._free_if_done()
 
     def inserted(self, batch_id: int) -> None:
         """Learn that a batch is in the ledger, or parked; from any thread."""
         with self._guard:
-            if batch_id in self._left:
-                self._left.discard(batch_id)
+            if self._left.pop(batch_id, None) is not None:
                 self._free_if_done()
 
+    def _hold(self) -> bool:
+        """Take the lock, or keep that of an earlier freeze; whether that was possible."""
+        with self._guard:
+            self._held = self._held or bool(self._left)
+        self._held = self._held or self._lock.acquire(timeout=self._patience_s)
+        return self._held
+
+    def _left_alone(self, asked: Collection[str]) -> bool:
+        """Whether nothing on its way amends what is asked for."""
+        with self._guard:
+            return all(names.isdisjoint(asked) for names in self._left.values())
+
     def _free_if_done(self) -> None:
-        if not self._left:
-            self._held = False
+        if not self._held and not self._left:
             self._lock.release()
 
     def _find(self, missing: Mapping[str, int]) -> dict[str, int]:
@@ -154,10 +173,14 @@ class Amender:
     def _settled(self) -> bool:
         """Wait until what was on its way is in the ledger; whether it is."""
         waits = set(self._in_flight())
+        return self._wait(lambda: waits.isdisjoint(self._in_flight())) or self._given_up()
+
+    def _wait(self, holds: Callable[[], bool]) -> bool:
+        """Wait for so long until something holds; whether it does."""
         until = self._clock() + self._patience_s
-        while waits & set(self._in_flight()):
+        while not holds():
             if self._clock() > until:
-                return self._given_up()
+                return False
             time.sleep(STEP_S)
         return True
 
