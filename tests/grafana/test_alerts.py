@@ -12,6 +12,8 @@ from grafana_plugin import View, seconds, sent
 from otel_costattr_collector.sql import Guard
 from otel_costattr_collector.store import Store
 
+pytestmark = pytest.mark.timeout(60)  # whoever comes first plants the month
+
 QUIET = "2026-10-14T12:00:00Z"
 
 

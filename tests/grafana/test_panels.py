@@ -23,7 +23,10 @@ from otel_costattr_collector.allocation.placing import placed
 from otel_costattr_collector.sql import Guard
 from otel_costattr_collector.store import Store
 
-pytestmark = pytest.mark.no_cover  # the same lines as other tests, many times over
+pytestmark = [
+    pytest.mark.no_cover,  # the same lines as other tests, many times over
+    pytest.mark.timeout(60),  # whoever comes first plants the month
+]
 
 PANELS = [
     pytest.param(panel, id=f"{board.name}-{panel.title}")
