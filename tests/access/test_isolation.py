@@ -293,6 +293,7 @@ def test_a_tenants_key_asks_nothing_in_sql(filled: World) -> None:
 
 def test_each_role_has_its_doors(world: World) -> None:
     """Senders cannot read, readers cannot send, strangers can do neither."""
+    before = world.by_tenant()
     request = traces(wire_span({**CALL, "tenant": "nobody"}, number=900))
     body = request.SerializeToString()
     statuses = {
@@ -316,6 +317,8 @@ def test_each_role_has_its_doors(world: World) -> None:
         "ingest acme": (200, ok, 403, 403),
         "read acme": (403, denied, 200, 403),
     }
+    # Three keys sent the span twice each: one call of the tenant that it names, and one of acme.
+    assert world.gained(before, calls=2) == {"acme": (1, PRICE), "nobody": (1, PRICE)}
 
 
 def test_a_revoked_key_opens_no_door_any_more(world: World) -> None:
