@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from fastapi import FastAPI
-from hypothesis import settings
+from hypothesis import core, settings
+from hypothesis.vendor import pretty
 from otel_costattr_collector import migrate
 from otel_costattr_collector import store as stores
 from otel_costattr_collector.api import create_api
@@ -26,6 +27,9 @@ from otel_costattr_collector.schema import Layout
 settings.register_profile("quick", max_examples=30, deadline=None)
 settings.register_profile("nightly", max_examples=500, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+# schemathesis, a plugin of pytest, swaps in a printer that writes no values: `words=,` of a failure.
+core.RepresentationPrinter = pretty.RepresentationPrinter  # type: ignore[attr-defined]
 
 # Thousands of collected tests stay until the end: looking through them again and again is waste.
 gc.set_threshold(20_000, 20, 20)
