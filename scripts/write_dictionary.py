@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from otel_costattr_collector import migrate, schema
 
 _HEAD: Final = re.compile(r"\A((?:-- .*\n)+)CREATE (TABLE|MATERIALIZED VIEW) IF NOT EXISTS (\w+)")
 _CHANGE: Final = re.compile(r"\A((?:-- .*\n)+)ALTER TABLE (\w+)")
+_SAYS: Final = re.compile(r"^    COMMENT COLUMN (\w+) '((?:[^']|'')*)'", re.MULTILINE)
 _GROUP: Final = re.compile(r"^    -- (.+)$")
 _COLUMN: Final = re.compile(r"^    (\w+) +([A-Z].*?) +COMMENT '((?:[^']|'')*)'", re.MULTILINE)
 _ALIAS: Final = re.compile(r"^    (\w+) (\w+) ALIAS (.+)\n +COMMENT '((?:[^']|'')*)'", re.MULTILINE)
@@ -68,8 +69,14 @@ def dictionary() -> str:
     objects = [_object(one) for one in every if not _CHANGE.match(one.text)]
     feeds = {_TARGET.findall(one.text)[0]: one for one in objects if one.is_view}
     changes = [found for found in map(_change, every) if found]
+    said = {
+        (head[2], column): about
+        for one in every
+        if (head := _CHANGE.match(one.text))
+        for column, about in _SAYS.findall(one.text)
+    }
     tables = [
-        _table(one, feeds.get(one.name), [says for name, says in changes if name == one.name])
+        _table(one, said, feeds.get(one.name), [says for name, says in changes if name == one.name])
         for one in objects
         if not one.is_view
     ]
@@ -98,7 +105,12 @@ def _plain(comment: str) -> str:
     return " ".join(line.removeprefix("-- ") for line in comment.splitlines())
 
 
-def _table(one: Object, feed: Object | None, changes: Sequence[str]) -> str:
+def _table(
+    one: Object,
+    said: Mapping[tuple[str, str], str],
+    feed: Object | None,
+    changes: Sequence[str],
+) -> str:
     engine = _ENGINE.findall(one.text)[0]
     clauses = "; ".join(f"{word.lower()} `{what}`" for word, what in _CLAUSE.findall(one.text))
     fed = f" Fed by `{feed.name}` (`migrations/{feed.file}`)." if feed else ""
@@ -109,20 +121,21 @@ def _table(one: Object, feed: Object | None, changes: Sequence[str]) -> str:
         *(f"{change}\n" for change in changes),
         "| column | type | what it holds |",
         "| --- | --- | --- |",
-        *_rows(one.text),
+        *_rows(one, said),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _rows(text: str) -> list[str]:
+def _rows(one: Object, said: Mapping[tuple[str, str], str]) -> list[str]:
     rows = []
-    for line in text.splitlines():
+    for line in one.text.splitlines():
         group, column = _GROUP.match(line), _COLUMN.match(line)
         if group and "worked out" not in group[1]:
             rows.append(f"| **{group[1]}** | | |")
         elif column and " ALIAS " not in line:
-            rows.append(f"| `{column[1]}` | `{column[2]}` | {column[3]} |")
-    aliases = _ALIAS.findall(text)
+            about = said.get((one.name, column[1]), column[3])
+            rows.append(f"| `{column[1]}` | `{column[2]}` | {about} |")
+    aliases = _ALIAS.findall(one.text)
     if aliases:
         rows.append("| **worked out when they are read; not part of `SELECT *`** | | |")
     return rows + [

@@ -47,7 +47,7 @@ FROM
         groupUniqArray(20)(toString(spent.provider)) AS providers,
         any((spent.source_key, spent.trace_id, spent.span_id)) AS one
     FROM ledger AS spent
-    WHERE spent.entry != 'cost' AND spent.status != 'duplicate_of' AND (/*{filter*/ true /*}*/)
+    WHERE NOT startsWith(spent.entry, 'cost') AND spent.status != 'duplicate_of' AND (/*{filter*/ true /*}*/)
     GROUP BY emitter, scope_name, scope_version, reasons, provenance
 ) AS same
 ARRAY JOIN

@@ -31,7 +31,7 @@
 --   x_CachedTokens    of these, read from a cache
 --   x_OutputTokens    tokens produced, reasoning included
 --   x_Status          priced, estimated, unpriced, committed or aggregate
---   x_Entry           call, cost, reversal, rebook, allocation or true_up
+--   x_Entry           call, reversal or rebook; cost, cost_reversal or cost_rebook; allocation or true_up
 WITH
     (
         SELECT if(max(so_far) < /*{limit*/ 1000 /*}*/, toDate('2149-06-06'), minIf(by_day, so_far >= /*{limit*/ 1000 /*}*/))
@@ -51,8 +51,8 @@ SELECT
     toDateTime(addMonths(toStartOfMonth(by_day), 1), /*{zone*/ 'UTC' /*}*/)::DateTime('UTC') AS BillingPeriodEnd,
     toDateTime(by_day, /*{zone*/ 'UTC' /*}*/)::DateTime('UTC') AS ChargePeriodStart,
     toDateTime(by_day + 1, /*{zone*/ 'UTC' /*}*/)::DateTime('UTC') AS ChargePeriodEnd,
-    multiIf(x_Entry = 'cost', 'Purchase', x_Entry IN ('allocation', 'true_up'), 'Adjustment', 'Usage') AS ChargeCategory,
-    if(x_Entry IN ('reversal', 'rebook'), 'Correction', NULL) AS ChargeClass,
+    multiIf(startsWith(x_Entry, 'cost'), 'Purchase', x_Entry IN ('allocation', 'true_up'), 'Adjustment', 'Usage') AS ChargeCategory,
+    if(x_Entry IN ('reversal', 'rebook', 'cost_reversal', 'cost_rebook'), 'Correction', NULL) AS ChargeClass,
     'Usage-Based' AS ChargeFrequency,
     trimBoth(concat(by_operation, ' ', by_model)) AS ChargeDescription,
     sum(spent.amount_usd) AS BilledCost,

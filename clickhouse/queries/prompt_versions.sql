@@ -1,4 +1,5 @@
--- Versions of prompts side by side: cost, tokens, cache, speed and failures of a call.
+-- Versions of prompts side by side: cost, tokens, cache, speed and failures of a call. Costs that are
+-- no call are left out.
 --
 -- As it stands it answers for every feature, prompt and version, for all time.
 --
@@ -37,7 +38,7 @@ SELECT
     if(countIf(timed) = 0, NULL, intDiv(toInt64(took[1]), 1000000)) AS p50_ms,
     if(countIf(timed) = 0, NULL, intDiv(toInt64(took[2]), 1000000)) AS p95_ms
 FROM ledger AS spent
-WHERE /*{filter*/ spent.entry != 'cost' /*}*/
+WHERE NOT startsWith(spent.entry, 'cost') AND (/*{filter*/ true /*}*/)
 GROUP BY /*{keys*/ feature, prompt, prompt_version /*}*/
 HAVING calls != 0
 ORDER BY total_cost DESC NULLS LAST, calls DESC, /*{keys*/ feature, prompt, prompt_version /*}*/

@@ -21,7 +21,7 @@ WITH several AS
 (
     SELECT cityHash64(spent.external_request_id, spent.step, spent.prompt, spent.operation) AS request
     FROM ledger AS spent
-    WHERE spent.external_request_id != '' AND spent.status != 'duplicate_of' AND (/*{filter*/ spent.entry != 'cost' /*}*/)
+    WHERE spent.external_request_id != '' AND spent.status != 'duplicate_of' AND NOT startsWith(spent.entry, 'cost') AND (/*{filter*/ true /*}*/)
     GROUP BY request
     HAVING count() != 1 OR sum(spent.calls) != 1
 )
@@ -60,7 +60,7 @@ FROM
             sum(spent.failed_calls) AS failed,
             sum(spent.amount_usd) AS cost
         FROM ledger AS spent
-        WHERE spent.status != 'duplicate_of' AND (/*{filter*/ spent.entry != 'cost' /*}*/)
+        WHERE spent.status != 'duplicate_of' AND NOT startsWith(spent.entry, 'cost') AND (/*{filter*/ true /*}*/)
         GROUP BY /*{keys*/ feature /*}*/, named, request, call
         HAVING calls > 0
     ) AS one

@@ -8,7 +8,7 @@
 --   calls          model calls
 --   unpriced_calls of these, without a price: in no amount
 --   total_cost     USD; NULL if nothing has a price
---   cost_per_call  USD for each call with a price; NULL if there is none
+--   cost_per_call  USD for each call with a price, costs that are no call left out; NULL if there is none
 --   share          of the whole cost, 0 to 1; NULL if one of them is unknown
 SELECT
     grouping(/*{first_key*/ user /*}*/) > 0 AS is_total,
@@ -16,7 +16,7 @@ SELECT
     sum(spent.calls) AS calls,
     sumIf(spent.calls, spent.amount_usd IS NULL) AS unpriced_calls,
     sum(spent.amount_usd) AS total_cost,
-    sumIf(spent.amount_usd, spent.entry != 'cost') / nullIf(calls - unpriced_calls, 0) AS cost_per_call,
+    sumIf(spent.amount_usd, NOT startsWith(spent.entry, 'cost')) / nullIf(calls - unpriced_calls, 0) AS cost_per_call,
     toDecimal256(total_cost, 12) / nullIf(maxIf(total_cost, is_total) OVER (), 0) AS share
 FROM /*{source*/ ledger /*}*/ AS spent
 WHERE /*{filter*/ true /*}*/

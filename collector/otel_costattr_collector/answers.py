@@ -16,6 +16,7 @@ from otel_costattr_collector.analytics.small_groups import folded
 from otel_costattr_collector.closing.records import closed_between
 from otel_costattr_collector.ledger.columns import unit_column
 from otel_costattr_collector.ledger.dates import CLOSED, HAPPENED
+from otel_costattr_collector.ledger.entries import is_of_cost
 from otel_costattr_collector.plain import decimal_text, moment_text
 from otel_costattr_collector.store import Store
 
@@ -292,7 +293,7 @@ def _formula(line: Mapping[str, Any], units: list[PricedUnit]) -> str:
     if metric and metric in line["rates"] and line["entry"] != "allocation":
         rate = line["rates"][metric]
         return f"{line['cost_quantity']} {metric} x {rate} = {line['amount_usd']} USD"
-    if line["entry"] == "cost" or line["cost_type"] or line["cost_source"]:
+    if is_of_cost(line) or line["cost_type"] or line["cost_source"]:
         return f"{line['amount_usd']} USD, {line['price_rule'] or 'as booked'}"
     terms = " + ".join(f"{one.quantity} x {one.rate}" for one in units if one.rate is not None)
     return f"{terms or '0'} = {line['amount_usd']} USD"

@@ -114,19 +114,53 @@ def test_a_cost_that_two_collectors_wrote_counts_once(store: Store) -> None:
     assert (lines, calls, cost) == (3, 0, Decimal("1.5"))
 
 
-def test_an_amended_cost_that_two_collectors_wrote_counts_once(store: Store) -> None:
-    """The copy of a cost that was amended is taken back, the amendment stays."""
-    pair = amendment_of(_cost("a"), _cost("a", "0.2"), cause="reprice:x")
-    book(store, [_cost("a"), *pair], batch_id=1)
-    book(store, [_cost("a")], batch_id=2, recorded_ns=RECORDED_NS + NS)
+def _pair(of: Line, amount_usd: str) -> tuple[Line, Line]:
+    return amendment_of(of, _cost("a", amount_usd), cause="reattribute:x")
+
+
+@pytest.mark.parametrize("copied", range(5))
+@pytest.mark.parametrize("words", ["new", "old"])
+def test_an_amended_cost_that_two_collectors_wrote_counts_once(
+    store: Store, words: str, copied: int
+) -> None:
+    """0.5, then 0.2, then 0.3: whichever line is there twice, 0.3 stays, in old words as in new."""
+    cost = _cost("a")
+    back, first = _pair(cost, "0.2")
+    chain = [cost, back, first, *_pair(first, "0.3")]
+    if words == "old":
+        chain = [_in_old_words(line) for line in chain]
+    book(store, chain, batch_id=1)
+    book(store, [chain[copied]], batch_id=2, recorded_ns=RECORDED_NS + NS)
 
     found = _auditor(store).audit(DAYS, repair=True)
     again = _auditor(store).audit(DAYS, repair=True)
 
     assert _found(found) == {"call_keys": (1, 1, 0)}
     assert again.differences == 0
-    ((*_, cost, _list),) = all_totals(store)
-    assert cost == Decimal("0.2")
+    ((*_, cost_usd, _list),) = all_totals(store)
+    assert cost_usd == Decimal("0.3")
+
+
+def test_a_cost_that_two_auditors_took_back_counts_once(store: Store) -> None:
+    """Of two copies both are taken back: one is booked again, and later audits leave it at that."""
+    for batch in (1, 2):
+        book(store, [_cost("a")], batch_id=batch, recorded_ns=RECORDED_NS + batch * NS)
+    assert _found(_auditor(store).audit(DAYS, repair=True)) == {"call_keys": (1, 1, 0)}
+    store.command("INSERT INTO ledger SELECT * FROM ledger WHERE entry = 'cost_reversal'")
+
+    assert _found(_auditor(store).audit(DAYS, repair=True)) == {"call_keys": (1, 1, 0)}
+
+    assert [_auditor(store).audit(DAYS, repair=True).differences for _ in range(2)] == [0, 0]
+    ((lines, *_, cost, _list),) = all_totals(store)
+    assert (lines, cost) == (1, Decimal("0.5"))
+
+
+def _in_old_words(line: Line) -> Line:
+    """Write an amendment of a cost as before it had entries of its own."""
+    old = {"cost_reversal": "reversal", "cost_rebook": "rebook"}
+    return tuple(
+        old.get(str(value), value) if place == 1 else value for place, value in enumerate(line)
+    )
 
 
 def test_duplicates_are_only_told_unless_asked_to_mend(store: Store) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from functools import partial
 from itertools import count
 from typing import Any
@@ -39,6 +39,7 @@ RICH = Decimal("0.00024")
 TABLES = ("ledger", "spend_by_tenant_day", "spend_by_feature_15m", "spend_by_session")
 DAY, FIRST, LAST, MONTH = "2026-09-21", "2026-09-01", "2026-09-30", "2026-09"
 ZERO = Decimal(0)
+_PICO = Decimal("1E-12")
 RULES = {
     "gpu": 'name="a"\n[[rule]]\nname="gpu"\npool="gpu"\ntarget="tenant"\nbasis="calls"\n',
     "even": 'name="a"\n[[rule]]\nname="gpu"\npool="gpu"\ntarget="tenant"\nbasis="even"\n'
@@ -321,6 +322,7 @@ class Books:
                 "tags.split.feature",
             ):
                 self._reported(measure, dimensions)
+        self._answered()
         twice = "SELECT line_id FROM ledger GROUP BY line_id HAVING count() > 1"
         assert self.store.query(twice).rows == ()
 
@@ -342,6 +344,37 @@ class Books:
         rows = [Decimal(row["total_cost"]) for row in found["data"] if row["total_cost"]]
         whole = Decimal(found["total"]["total_cost"] or 0)
         assert (sum(rows, ZERO), whole) == (self.total, self.total), (measure, dimensions)
+
+    def _answered(self) -> None:
+        """Check the cost of a call by tenant, and what FOCUS makes of calls, costs and bills."""
+        of_calls: defaultdict[str, list[Decimal]] = defaultdict(list)
+        for kept in self.calls.values():
+            of_calls[kept.tenant].append(kept.usd)
+        if self.true_ups and of_calls[""]:
+            of_calls[""][0] += self.true_ups
+        words = {"group_by": "tenant", "measure": "direct"}
+        found = self.client.get("/v1/analytics/top", params=words).json()["data"]
+        assert {
+            row["dimensions"]["tenant"]: Decimal(row["cost_per_call"])
+            for row in found
+            if row["calls"]
+        } == {
+            name: (sum(usd, ZERO) / len(usd)).quantize(_PICO, ROUND_DOWN)
+            for name, usd in of_calls.items()
+            if usd
+        }
+        charged: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for row in self.client.get("/v1/exports/focus").json()["data"]:
+            charged[row["ChargeCategory"]] += Decimal(row["BilledCost"])
+        assert {name: usd for name, usd in charged.items() if usd} == {
+            name: usd
+            for name, usd in (
+                ("Usage", sum((kept.usd for kept in self.calls.values()), ZERO)),
+                ("Purchase", sum((usd for _, usd in self.costs), ZERO)),
+                ("Adjustment", self.true_ups),
+            )
+            if usd
+        }
 
     def explain(self) -> None:
         """Ask why each line is there: the product itself, and the API about a few kinds."""

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from fastapi.testclient import TestClient
 from otel_costattr_collector import answers, queries
+from otel_costattr_collector.ledger.entries import AMENDING, REVERSALS
 from otel_costattr_collector.store import Answer, Store
 
 _ONE = "line_id = {line_id:String} OR amends = {line_id:String}"
@@ -99,11 +100,12 @@ def _explains(line: Mapping[str, Any], said: Mapping[str, Any]) -> None:
     _adds_up(line, said)
     chain = {one["line_id"]: one for one in said["chain"]}
     assert not chain or line["line_id"] in chain
-    if entry in {"reversal", "rebook"}:
+    if entry in AMENDING:
         assert line["cause"]
         assert {line["line_id"], line["amends"]} <= set(chain)
-        heads = {name for name, one in chain.items() if one["entry"] != "reversal"}
-        taken = {one["amends"] for one in chain.values() if one["entry"] == "reversal"}
+        assert entry.startswith("cost_") is not bool(line["call_key"])
+        heads = {name for name, one in chain.items() if one["entry"] not in REVERSALS}
+        taken = {one["amends"] for one in chain.values() if one["entry"] in REVERSALS}
         assert len(heads - taken) == 1, "one line of a chain stands"
     if entry == "allocation":
         assert line["provenance"]["allocation.rule"] in said["formula"]
@@ -127,7 +129,7 @@ def _adds_up(line: Mapping[str, Any], said: Mapping[str, Any]) -> None:
     if line["entry"] in {"allocation", "true_up"}:
         assert formula.endswith(f" = {said['amount_usd']} USD")
         return
-    if line["cost_type"] or line["entry"] == "cost":
+    if line["entry"].startswith("cost"):
         assert formula.startswith(f"{said['amount_usd']} USD, ")
         return
     terms, _, total = formula.rpartition(" = ")

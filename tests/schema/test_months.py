@@ -23,8 +23,12 @@ MONTH = Question(
     limit=10_000,
     measure="direct",
 )
-BEFORE = next(n for n, one in enumerate(migrate.shipped()) if "projections" in one.name)
-"""How many migrations there were before months were kept."""
+
+
+def _before(name: str) -> int:
+    """Count the migrations that came before one."""
+    return next(n for n, one in enumerate(migrate.shipped()) if name in one.name)
+
 
 Sql = tuple[str, dict[str, object]]
 Ask = Callable[[Question], Sql]
@@ -67,21 +71,28 @@ def test_whole_months_are_read_as_such(
 
     sql = ask(question)
 
-    assert ("by_month" in _plan(store, sql)) is is_kept
+    assert ("by_whole_month" in _plan(store, sql)) is is_kept
 
 
 @ASKED
-def test_months_equal_days(empty_store: Store, chdb_folder: Path, ask: Ask) -> None:
+@pytest.mark.parametrize(
+    "applied",
+    [
+        pytest.param(_before("projections"), id="before months were kept"),
+        pytest.param(_before("tenant_day_of_calls"), id="before amended costs were told apart"),
+    ],
+)
+def test_months_equal_days(empty_store: Store, chdb_folder: Path, ask: Ask, applied: int) -> None:
     """Rows from before the change, new ones, merged ones and deleted ones: always the same sums."""
     store = empty_store
     with embedded(chdb_folder, layout=Layout(database="default")) as other:
         other.command(f"CREATE DATABASE {store.layout.database}")
-    migrate.run(store, store.layout, now_ns=0, migrations=migrate.shipped()[:BEFORE])
+    migrate.run(store, store.layout, now_ns=0, migrations=migrate.shipped()[:applied])
     month.plant(store, 400)
     sql = ask(MONTH)
     before = store.query(*sql).rows
 
-    assert len(store.migrate()) == len(migrate.shipped()) - BEFORE
+    assert len(store.migrate()) == len(migrate.shipped()) - applied
     assert _both(store, sql) == (before, before)
 
     store.command("INSERT INTO ledger SELECT * REPLACE ('again' AS tenant) FROM ledger LIMIT 50")
@@ -89,7 +100,7 @@ def test_months_equal_days(empty_store: Store, chdb_folder: Path, ask: Ask) -> N
     assert added == store.query(*sql, settings=DAYS).rows != before
 
     store.command("OPTIMIZE TABLE spend_by_tenant_day FINAL")
-    assert "by_month" in _plan(store, sql)
+    assert "by_whole_month" in _plan(store, sql)
     assert _both(store, sql) == (added, added)
 
     store.command("DELETE FROM spend_by_tenant_day WHERE tenant = 'again'")

@@ -8,28 +8,29 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
+from ..ledger.entries import CHAINED, REBOOKS, in_sql
 from ..plain import decimal_text
 from ..store import Store
 
 LONGEST: Final = 100
-_STEP: Final = """
+_STEP: Final = f"""
 SELECT line_id, entry, amends, cause, run_id, tenant, amount_usd,
     concat(replaceOne(toString(ledger.recorded_ns), ' ', 'T'), 'Z') AS recorded,
     concat(replaceOne(toString(ledger.event_ns), ' ', 'T'), 'Z') AS dated
 FROM ledger
-WHERE (line_id IN {ids:Array(String)} OR amends IN {ids:Array(String)})
-    AND (entry IN ('call', 'cost', 'reversal', 'rebook') OR (entry = 'allocation' AND cause != 'split'))
-ORDER BY ledger.recorded_ns, entry = 'rebook', line_id
+WHERE (line_id IN {{ids:Array(String)}} OR amends IN {{ids:Array(String)}})
+    AND (entry IN {in_sql(CHAINED)} OR (entry = 'allocation' AND cause != 'split'))
+ORDER BY ledger.recorded_ns, entry IN {in_sql(REBOOKS)}, line_id
 LIMIT 1 BY line_id
 LIMIT 1000
-"""
+"""  # noqa: S608 - names of ours
 
 
 class Link(BaseModel):
     """One line of a chain."""
 
     line_id: str
-    entry: str = Field(description="call, cost, reversal, rebook or allocation.")
+    entry: str = Field(description="What it books, such as call, reversal or rebook.")
     amends: str = Field(description="The line that it takes back or replaces; '' for the first.")
     cause: str = Field(description="Why it was booked; '' for the first.")
     run_id: str = Field(description="The run that booked it, or ''.")
@@ -59,7 +60,7 @@ def chain_of(store: Store, line_id: str, *, tenant: str = "") -> list[Link]:
         named = {*found, *(row["amends"] for row in found.values() if row["amends"])}
         ask = named - asked
     links = [_link(row) for row in found.values() if not tenant or row["tenant"] == tenant]
-    links.sort(key=lambda one: (one.recorded, one.entry == "rebook"))
+    links.sort(key=lambda one: (one.recorded, one.entry in REBOOKS))
     return links if len(links) > 1 else []
 
 

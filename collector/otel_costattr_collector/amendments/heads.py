@@ -9,11 +9,10 @@ from typing import Final
 from ..ledger import Line, as_mapping, from_row, select_list
 from ..ledger.columns import LINE_COLUMNS
 from ..ledger.dates import is_later, moment_of
+from ..ledger.entries import CALLS, COSTS, REVERSALS, in_sql
 from ..spend import Question, frame
 from ..store import Store
 
-CALLS: Final = ("call", "rebook")
-COSTS: Final = ("call", "rebook", "cost")
 PAGE: Final = 5_000
 KEYS_AT_ONCE: Final = 1_000
 LAST_NS: Final = 2**63 - 1
@@ -28,12 +27,12 @@ _PLACES: Final = {column.name: place for place, column in enumerate(LINE_COLUMNS
 _HEADS: Final = """
 SELECT {columns} FROM ledger
 WHERE {conditions}
-    AND ledger.entry IN {{entries:Array(String)}}
+    AND {standing}
     AND NOT startsWith(ledger.cause, 'audit:restore:')
     AND ledger.line_id NOT IN
     (
         SELECT back.amends FROM ledger AS back
-        WHERE back.entry = 'reversal' AND NOT startsWith(back.cause, 'audit:copy:')
+        WHERE back.entry IN {reversals} AND NOT startsWith(back.cause, 'audit:copy:')
             AND back.event_ns >= fromUnixTimestamp64Nano({{first_ns:Int64}}, 'UTC')
     )
 ORDER BY ledger.event_ns, ledger.line_id
@@ -41,6 +40,11 @@ LIMIT 1 BY ledger.event_ns, ledger.line_id
 LIMIT {{at_most:UInt64}}
 """
 """A reversal lies at the time of its line, or later where that month was closed meanwhile."""
+
+_CALLS: Final = f"ledger.entry IN {in_sql(CALLS)} AND ledger.call_key != ''"
+"""Ledgers that are older than `cost_rebook` have costs that were booked anew as `rebook`."""
+
+_CALLS_AND_COSTS: Final = f"ledger.entry IN {in_sql((*CALLS, *COSTS))}"
 
 _WITHIN: Final = (
     "ledger.event_ns >= fromUnixTimestamp64Nano({first_ns:Int64}, 'UTC')"
@@ -114,9 +118,7 @@ def period_of(store: Store, question: Question, *conditions: str) -> Period:
     )
 
 
-def heads_between(
-    store: Store, period: Period, *, entries: Collection[str] = CALLS
-) -> Iterator[Line]:
+def heads_between(store: Store, period: Period, *, with_costs: bool = False) -> Iterator[Line]:
     """Yield the heads of what happened in a period, the oldest first, a page at a time.
 
     Those that are dated later, since their month was closed, come last.
@@ -126,12 +128,13 @@ def heads_between(
     Args:
         store: Where the ledger is.
         period: When they happened, and what else they must fulfil.
-        entries: Kinds of lines.
+        with_costs: Whether to yield those of costs that are no call, too.
 
     Raises:
         StoreError: The store refused or did not answer.
     """
-    yield from (line for line in _by_days(store, period, entries) if not is_later(line))
+    standing = _CALLS_AND_COSTS if with_costs else _CALLS
+    yield from (line for line in _by_days(store, period, standing) if not is_later(line))
     count, closed_ns = store.query(_CLOSINGS).rows[0]
     if count:
         later = Period(
@@ -144,14 +147,14 @@ def heads_between(
                 "happened_last": moment_of(period.last_ns),
             },
         )
-        yield from _pages(store, later, entries, later.first_ns, LAST_NS)
+        yield from _pages(store, later, standing, later.first_ns, LAST_NS)
 
 
-def _by_days(store: Store, period: Period, entries: Collection[str]) -> Iterator[Line]:
+def _by_days(store: Store, period: Period, standing: str) -> Iterator[Line]:
     first_ns, length_ns = period.first_ns, _DAY_NS
     while first_ns < period.last_ns:
         last_ns = min(first_ns + length_ns, period.last_ns)
-        count = yield from _counted(_pages(store, period, entries, first_ns, last_ns))
+        count = yield from _counted(_pages(store, period, standing, first_ns, last_ns))
         # Quiet days are asked for together: a question costs more than their lines.
         length_ns = length_ns * 2 if count < PAGE // 2 else _DAY_NS
         first_ns = last_ns
@@ -166,19 +169,23 @@ def _counted(lines: Iterator[Line]) -> Generator[Line, None, int]:
 
 
 def _pages(
-    store: Store, period: Period, entries: Collection[str], first_ns: int, last_ns: int
+    store: Store, period: Period, standing: str, first_ns: int, last_ns: int
 ) -> Iterator[Line]:
     after: dict[str, object] = {}
     while True:
         within = " AND ".join((_WITHIN, *period.conditions)) + (_AFTER if after else "")
         rows = store.query(
-            _HEADS.format(columns=select_list(), conditions=within),
+            _HEADS.format(
+                columns=select_list(),
+                conditions=within,
+                standing=standing,
+                reversals=in_sql(REVERSALS),
+            ),
             {
                 **period.parameters,
                 **after,
                 "first_ns": first_ns,
                 "last_ns": last_ns,
-                "entries": list(entries),
                 "at_most": PAGE,
             },
         ).rows
@@ -212,7 +219,7 @@ def heads_of_spans(
             conditions=(_OF_SPANS,),
             parameters={"spans": some, "traces": sorted({key.partition(":")[0] for key in some})},
         )
-        for line in _pages(store, period, CALLS, period.first_ns, LAST_NS):
+        for line in _pages(store, period, _CALLS, period.first_ns, LAST_NS):
             values = as_mapping(line)
             name = values["source_key"] or f"{values['trace_id']}:{values['span_id']}"
             found.setdefault(str(name), []).append(line)

@@ -22,7 +22,7 @@ from ..ledger import Line, as_mapping
 from ..ledger.columns import LINE_COLUMNS
 from ..store import Store
 from .changes import Amended, Change, amended, pairs
-from .heads import COSTS, heads_between, period_of
+from .heads import heads_between, period_of
 from .reprice import MOST_CHANGES
 from .wishes import BY_HAND
 
@@ -179,7 +179,7 @@ def _look(store: Store, rules: Sequence[Rule], tenant: str) -> _Looked:
     for rule in rules:
         asked = Asked(start_date=rule.first, end_date=rule.last, where=list(rule.where))
         period = period_of(store, question_of(asked, store.layout, tenant=tenant), _STANDING)
-        for line in heads_between(store, period, entries=COSTS):
+        for line in heads_between(store, period, with_costs=True):
             name = str(line[_PLACES["line_id"]])
             found.lines.setdefault(name, line)
             found.made[name] = _with(found.made.get(name, line), rule, name, done, found)

@@ -15,9 +15,10 @@ from ..analytics.asking import Asked, question_of
 from ..bookings import Bookings
 from ..ledger import Line, as_mapping
 from ..ledger.dates import HAPPENED_NS
+from ..ledger.entries import CHAINED, in_sql
 from ..store import Store
 from .changes import Amended, Change, amended, pairs
-from .heads import COSTS, Period, heads_between, period_of
+from .heads import Period, heads_between, period_of
 from .reprice import MOST_CHANGES, Stretch
 
 Shared = Literal[
@@ -45,7 +46,7 @@ _STANDING: Final = "ledger.status != 'duplicate_of' AND ledger.session != ''"
 _HAPPENED: Final = HAPPENED_NS.format(table="ledger")
 _TOLD: Final = """
 SELECT session, {dimensions}, sum(ledger.lines) AS standing FROM ledger
-WHERE {conditions} AND ledger.entry IN ('call', 'cost', 'rebook', 'reversal')
+WHERE {conditions} AND ledger.entry IN {entries}
     AND ledger.event_ns >= fromUnixTimestamp64Nano({{first_ns:Int64}}, 'UTC')
     AND {happened} >= {{first_ns:Int64}} AND {happened} < {{last_ns:Int64}}
     AND session IN
@@ -167,6 +168,7 @@ def _known(store: Store, period: Period, names: Sequence[str]) -> Mapping[str, _
     differs = " OR ".join(f"(min({name}) = '' AND max({name}) != '')" for name in columns)
     sql = _TOLD.format(
         dimensions=", ".join(columns),
+        entries=in_sql(CHAINED),
         conditions=" AND ".join(period.conditions),
         happened=_HAPPENED,
         differs=differs,
@@ -208,7 +210,7 @@ def _changes(
                 "sessions": sessions[start : start + SESSIONS_AT_ONCE],
             },
         )
-        for line in heads_between(store, some, entries=COSTS):
+        for line in heads_between(store, some, with_costs=True):
             count += 1
             made = _filled(line, fills)
             if made is not line:

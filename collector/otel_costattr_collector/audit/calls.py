@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from ..ledger import from_row, select_list
 from ..ledger.dates import happened_ns
+from ..ledger.entries import CHAINED, REBOOKS, REVERSALS, in_sql
 from ..store import Store
-from .copies import OURS, Booked, Surplus, surplus
+from .copies import OURS, RESTORE, Booked, Surplus, surplus
 from .rollups import LOOK_SETTINGS, Days
 
 BEFORE_DAYS: Final = 1
@@ -22,9 +23,13 @@ BEFORE_DAYS: Final = 1
 CALLS_AT_ONCE: Final = 500
 MOST_SUSPECTS: Final = 50_000
 _KEY_TENANT: Final = "if(spent.owner_source['tenant'] = 'key', spent.tenant, '')"
-_ROOT: Final = "if(spent.entry = 'reversal', spent.amends, spent.line_id)"
-_CALL: Final = f"if(spent.call_key = '', {_ROOT}, spent.call_key)"
-_ENTRIES: Final = "('call', 'cost', 'rebook', 'reversal')"
+_ROOT: Final = f"if(spent.entry IN {in_sql(REVERSALS)}, spent.amends, spent.line_id)"
+_COST: Final = (
+    f"if(spent.entry IN {in_sql(REVERSALS)} OR startsWith(spent.cause, '{RESTORE}'),"
+    " spent.amends, spent.line_id)"
+)
+_CALL: Final = f"if(spent.call_key = '', {_COST}, spent.call_key)"
+_ENTRIES: Final = in_sql(CHAINED)
 _RECORDED: Final = (
     "toDate(spent.recorded_ns, {zone:String}) BETWEEN {first:Date} AND {last:Date}"
     f" AND spent.entry IN {_ENTRIES}"
@@ -37,7 +42,7 @@ SELECT call_key, min(first_ns) AS first_ns FROM
         toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns
     FROM ledger AS spent WHERE {_RECORDED}
     GROUP BY {_ROOT}, {_KEY_TENANT}
-    HAVING sum(spent.lines) NOT IN (0, 1) OR countIf(spent.entry = 'cost') > 1
+    HAVING sum(spent.lines) NOT IN (0, 1) OR countIf(spent.call_key = '' AND spent.lines > 0) > 1
     UNION ALL
     SELECT {_CALL} AS call_key,
         toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns
@@ -48,7 +53,8 @@ SELECT call_key, min(first_ns) AS first_ns FROM
     SELECT any({_CALL}) AS call_key,
         toUnixTimestamp64Nano(min(spent.event_ns)) AS first_ns
     FROM ledger AS spent
-    WHERE {_RECORDED} AND spent.entry = 'reversal' AND startsWith(spent.cause, '{OURS}')
+    WHERE {_RECORDED} AND spent.entry IN {in_sql(REVERSALS)}
+        AND startsWith(spent.cause, '{OURS}')
     GROUP BY spent.line_id, {_KEY_TENANT}
     HAVING count() > 1
 )
@@ -62,12 +68,13 @@ SELECT {select_list()}, ledger.batch_id, toUnixTimestamp64Nano(ledger.recorded_n
     ledger.call_key = '' AND ledger.line_id IN
     (
         SELECT spent.amends FROM ledger AS spent
-        WHERE spent.entry = 'rebook' AND spent.call_key = ''
+        WHERE spent.entry IN {in_sql(REBOOKS)} AND spent.call_key = ''
+            AND NOT startsWith(spent.cause, '{RESTORE}')
             AND spent.amends IN {{call_keys:Array(String)}}
     )
 FROM ledger
 WHERE (ledger.call_key IN {{call_keys:Array(String)}}
-        OR (ledger.call_key = '' AND {_ROOT.replace("spent.", "ledger.")} IN {{call_keys:Array(String)}}))
+        OR (ledger.call_key = '' AND {_COST.replace("spent.", "ledger.")} IN {{call_keys:Array(String)}}))
     AND ledger.event_ns >= fromUnixTimestamp64Nano({{first_ns:Int64}}, 'UTC')
     AND ledger.entry IN {_ENTRIES}
 """

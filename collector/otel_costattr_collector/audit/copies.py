@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from ..ledger import Line, amendment_of, as_mapping, reversal_of
+from ..ledger.entries import REVERSALS
 
 Kind = Literal["copy", "same_call", "taken_back_twice"]
 
@@ -75,12 +76,18 @@ def surplus(booked: Iterable[Booked]) -> tuple[Surplus, ...]:
     groups: defaultdict[tuple[str, str], list[Booked]] = defaultdict(list)
     for one in booked:
         values = one.by_name
-        groups[one.key_tenant, values["call_key"] or _root(values)].append(one)
+        groups[one.key_tenant, values["call_key"] or _cost(values)].append(one)
     return tuple(found for key in sorted(groups) for found in _of_one_call(groups[key]))
 
 
 def _root(values: Mapping[str, Any]) -> str:
-    return str(values["amends"] if values["entry"] == "reversal" else values["line_id"])
+    return str(values["amends"] if values["entry"] in REVERSALS else values["line_id"])
+
+
+def _cost(values: Mapping[str, Any]) -> str:
+    """Name the line of a cost that a line is about: no call key holds them together."""
+    restores = values["cause"].startswith(RESTORE)
+    return str(values["amends"] if restores else _root(values))
 
 
 def _of_one_call(booked: Sequence[Booked]) -> list[Surplus]:
@@ -91,8 +98,8 @@ def _of_one_call(booked: Sequence[Booked]) -> list[Surplus]:
     found: list[Surplus] = []
     heads: list[Booked] = []
     for _, rows in sorted(by_root.items()):
-        copies = [one for one in rows if one.by_name["entry"] != "reversal"]
-        reversals = [one for one in rows if one.by_name["entry"] == "reversal"]
+        copies = [one for one in rows if one.by_name["entry"] not in REVERSALS]
+        reversals = [one for one in rows if one.by_name["entry"] in REVERSALS]
         valid, needless = _divided(reversals, most=len(copies))
         found += [one for one in _restored(copies, needless) if _id(one) not in present]
         left = _standing(copies, valid)

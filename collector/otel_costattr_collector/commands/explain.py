@@ -15,6 +15,7 @@ from otel_costattr.cli.price import add_overlay, book_of
 from otel_costattr.errors import BadInput
 
 from ..client import Api, add_api
+from ..ledger.entries import is_of_cost
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +58,7 @@ def _spans(path: Path, span_id: str, overlays: list[str]) -> str:
 
 
 def _what(line: Mapping[str, Any]) -> str:
-    if line["entry"] in {"cost", "allocation", "true_up"}:
+    if line["entry"] in {"allocation", "true_up"} or is_of_cost(line):
         said = (line["cost_source"], line["cost_type"], line["description"])
         return " ".join(word for word in said if word) or "cost"
     return f"{line['provider'] or 'no provider'} {line['model'] or 'no model'}"

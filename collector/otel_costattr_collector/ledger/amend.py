@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from otel_costattr.errors import BadInput
 from otel_costattr_collector.ledger.columns import LINE_COLUMNS, Line
+from otel_costattr_collector.ledger.entries import REVERSALS, pair_of
 
 _PLACES: Final = {column.name: place for place, column in enumerate(LINE_COLUMNS)}
+_ENTRY: Final = _PLACES["entry"]
 _QUANTITIES: Final = tuple(place for place, column in enumerate(LINE_COLUMNS) if column.quantity)
 _CAUSE_CHARS: Final = 200
 
@@ -19,7 +21,7 @@ def amendment_of(line: Line, corrected: Line, *, cause: str) -> tuple[Line, Line
     """Make the pair that replaces a line: the same line and cause always give the same pair.
 
     Args:
-        line: The current head of its chain: a call, a cost or the last rebook.
+        line: The current head of its chain: a call, a cost or the last rebook of one.
         corrected: What the line should have been, complete in itself.
         cause: Why, 1 to 200 characters, such as `reprice:BOOK` or `late_copy:TRACE:SPAN`.
 
@@ -32,7 +34,7 @@ def amendment_of(line: Line, corrected: Line, *, cause: str) -> tuple[Line, Line
     """
     rebook = _replaced(
         corrected,
-        entry="rebook",
+        entry=pair_of(str(line[_ENTRY]))[1],
         amends=line[_PLACES["line_id"]],
         cause=cause,
         call_key=line[_PLACES["call_key"]],
@@ -51,7 +53,7 @@ def reversal_of(line: Line, *, cause: str) -> Line:
     Raises:
         BadInput: The line is a reversal, or the cause is empty or too long.
     """
-    if line[_PLACES["entry"]] == "reversal":
+    if line[_ENTRY] in REVERSALS:
         raise BadInput(f"line {line[_PLACES['line_id']]} is a reversal: amend what it left")
     if not 1 <= len(cause) <= _CAUSE_CHARS:
         raise BadInput(f"a cause has 1 to {_CAUSE_CHARS} characters, not {len(cause)}")
@@ -60,7 +62,7 @@ def reversal_of(line: Line, *, cause: str) -> Line:
         values[place] = _negated(values[place])
     return _replaced(
         values,
-        entry="reversal",
+        entry=pair_of(str(line[_ENTRY]))[0],
         amends=line[_PLACES["line_id"]],
         cause=cause,
         line_id=_amendment_id(line, "reversal", cause),
@@ -80,8 +82,8 @@ def _replaced(line: Sequence[object], **columns: object) -> Line:
     return tuple(values)
 
 
-def _amendment_id(line: Line, entry: str, cause: str) -> str:
-    text = "\0".join(("amendment", str(line[_PLACES["line_id"]]), entry, cause))
+def _amendment_id(line: Line, part: str, cause: str) -> str:
+    text = "\0".join(("amendment", str(line[_PLACES["line_id"]]), part, cause))
     return blake2b(text.encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 

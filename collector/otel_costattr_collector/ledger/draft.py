@@ -57,16 +57,12 @@ class Draft(NamedTuple):
         usage_calls: 1 if it does and its counts are known.
         counts: Leaf unit to count.
         reported_usd: What the emitter claims; on the first line only.
-        entry: What is booked: call, cost, reversal, rebook, allocation or true_up.
+        entry: What is booked: call, cost, an amendment (see `entries`), allocation or true_up.
         amends: Line that an amendment is about, or `''`.
         cause: Why an amendment was made, or `''`.
         lines: 1, and -1 for a reversal.
         cost: What is said of a cost that is no model call.
         run_id: The run that booked it, such as an allocation or a repricing, or `''`.
-        entry: What is booked.
-        amends: The line that is amended, or `''`.
-        cause: What caused the amendment, or `''`.
-        lines: 1, or -1 for a reversal.
     """
 
     assessment: Assessment
