@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from company.books import ASKED, RULES, Books
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from otel_costattr_collector.api import create_api
 from otel_costattr_collector.bookings import Bookings
@@ -23,23 +23,28 @@ from otel_costattr_collector.store import Store
 from otel_costattr.attribution import Identities
 
 NOW_NS = int(datetime(2026, 11, 15, tzinfo=UTC).timestamp()) * 10**9
-TENANTS = st.sampled_from(["acme", "globex", "tiny", ""])
-USERS = st.sampled_from(["anna", "ben", ""])
-PLACES = st.sampled_from([0, 1, 2, 5])
+TENANTS = ["acme", "globex", "tiny", ""]
+USERS = ["anna", "ben", ""]
+PLACES = [0, 1, 2, 5]
+
+
+def _one_of(name: str, *choices: Iterable[object]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Make a step of any of its arguments; as one choice it is soon made simpler."""
+    return st.sampled_from([*product([name], *choices)])
+
+
 STEPS = st.one_of(
-    st.tuples(st.just("arrive"), TENANTS, USERS, st.sampled_from(["shared", "alone"])),
-    st.tuples(st.just("copy"), PLACES, st.sampled_from(["richer", "equal"])),
-    st.tuples(
-        st.just("cost"), TENANTS, st.sampled_from(["", "gpu"]), st.sampled_from([621, -45, 0])
-    ),
-    st.tuples(st.just("allocate"), st.sampled_from(sorted(RULES))),
-    st.tuples(st.just("reverse"), PLACES),
-    st.tuples(st.just("reprice"), st.sampled_from([0, 10, 33])),
-    st.tuples(st.just("reattribute"), TENANTS.filter(bool), TENANTS.filter(bool)),
-    st.tuples(st.just("true_up"), st.sampled_from([40, 0, 97])),
-    st.tuples(st.just("erase"), USERS.filter(bool)),
-    st.tuples(st.sampled_from(["close", "reopen", "audit"])),
-    st.tuples(st.just("ask"), st.sampled_from(sorted(ASKED))),
+    _one_of("arrive", TENANTS, USERS, ["shared", "alone"]),
+    _one_of("copy", PLACES, ["richer", "equal"]),
+    _one_of("cost", TENANTS, ["", "gpu"], [621, -45, 0]),
+    _one_of("allocate", sorted(RULES)),
+    _one_of("reverse", PLACES),
+    _one_of("reprice", [0, 10, 33]),
+    _one_of("reattribute", TENANTS[:-1], TENANTS[:-1]),
+    _one_of("true_up", [40, 0, 97]),
+    _one_of("erase", USERS[:-1]),
+    st.sampled_from([("close",), ("reopen",), ("audit",)]),
+    _one_of("ask", sorted(ASKED)),
 )
 CHANGING: Mapping[str, str] = {
     "serve": "arrive, copy, cost",
@@ -73,6 +78,7 @@ START: list[tuple[Any, ...]] = [
     ("arrive", "acme", "anna", "shared"),
     ("arrive", "tiny", "ben", "alone"),
     ("cost", "", "gpu", 1001),
+    ("cost", "acme", "", 207),
 ]
 
 
@@ -91,7 +97,9 @@ def client(store: Store) -> Iterator[TestClient]:
 @settings(
     max_examples=settings().max_examples // 6,
     deadline=None,
-    report_multiple_bugs=False,  # an order takes a second: one at a time is made shorter
+    # An order takes a second: one that fails is made shorter, and neither varied nor others with it.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+    report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(STEPS, min_size=2, max_size=6))
@@ -143,7 +151,6 @@ ORDERS: dict[str, list[tuple[Any, ...]]] = {
     ],
     "what only looks": [("ask", what) for what in sorted(ASKED)],
     "there and back again": [
-        ("cost", "acme", "", 621),
         ("reprice", 10),
         ("reattribute", "acme", "globex"),
         ("reprice", 0),
