@@ -45,16 +45,28 @@ _OTHER_COSTS = (
     " event_ns, 'priced', tenant, feature, session, 1, 0, 0, 0, 0, 0, 0, 0.012, 0.012"
     f" {_CHOSEN} AND cityHash64(line_id) % 40 = 1"
 )
+_MOVED_COSTS = tuple(
+    "INSERT INTO ledger SELECT * REPLACE ("
+    f"substring(lower(hex(sipHash128(line_id, '{entry}'))), 1, 24) AS line_id,"
+    f" '{entry}' AS entry, line_id AS amends, 'test' AS cause, {tenant} AS tenant,"
+    " recorded_ns + INTERVAL 3 DAY AS recorded_ns,"
+    + ", ".join(f"{sign}{name} AS {name}" for name in ("lines", "other_usd", "amount_usd"))
+    + ") FROM ledger WHERE entry = 'cost' AND cityHash64(line_id) % 3 = 0"
+    for entry, sign, tenant in (
+        ("cost_reversal", "-", "tenant"),
+        ("cost_rebook", "", "'tenant-late'"),
+    )
+)
 
 
 @pytest.fixture(scope="session")
 def month_store(chdb_folder: Path) -> Iterator[stores.Store]:
-    """About 4,500 lines: calls, pairs of reversal and rebook, other costs; days of Berlin."""
+    """About 4,500 lines: calls, other costs and pairs that amend both; days of Berlin."""
     layout = Layout(database="answers_month", time_zone="Europe/Berlin")
     with stores.embedded(chdb_folder, layout=layout) as store:
         store.migrate()
         month.plant(store, 3_000)
-        for statement in (_REVERSED, _REBOOKED, _OTHER_COSTS):
+        for statement in (_REVERSED, _REBOOKED, _OTHER_COSTS, *_MOVED_COSTS):
             store.command(statement)
         yield store
 
