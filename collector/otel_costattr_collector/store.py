@@ -50,8 +50,11 @@ ENGINE_OPTIONS: Final[Mapping[str, object]] = {
     "mark_cache_size": 128 * _MIB,
     "index_mark_cache_size": 64 * _MIB,
     "primary_index_cache_size": 128 * _MIB,
+    "compile_expressions": 0,
+    "compile_aggregate_expressions": 0,
 }
-"""Bounds of the embedded engine's caches in bytes; its own defaults are 5 GiB each."""
+"""Bounds of the embedded engine's caches in bytes, its own defaults are 5 GiB each; and no machine
+code for expressions: compiling costs the first inserts and questions more than it ever saves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

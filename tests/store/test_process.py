@@ -93,9 +93,12 @@ def test_a_folder_in_use_says_so(tmp_path: Path) -> None:
 
 
 def test_the_embedded_engine_is_bounded(store: Store) -> None:
-    """Caches of the engine are small beside the service, not gigabytes."""
+    """Caches of the engine are small beside the service, not gigabytes, and it compiles nothing."""
     names = ", ".join(f"'{name}'" for name in ENGINE_OPTIONS)
-    found = store.query(f"SELECT name, value FROM system.server_settings WHERE name IN ({names})")
+    found = store.query(
+        f"SELECT name, value FROM system.server_settings WHERE name IN ({names})"
+        f" UNION ALL SELECT name, value FROM system.settings WHERE name IN ({names})"
+    )
 
     assert dict(found.rows) == {name: str(value) for name, value in ENGINE_OPTIONS.items()}
 
