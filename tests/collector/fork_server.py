@@ -14,6 +14,7 @@ of the process, and a line with its exit code once it ended. The end of the sock
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -85,6 +86,8 @@ def _prepare() -> None:
     from otel_costattr_collector.store import embedded  # noqa: PLC0415
 
     create_api(embedded(Path("never opened")))
+    gc.collect()
+    gc.freeze()  # what is never looked at stays shared with the forks
 
 
 def _report(request: Request, output: int, log: int, report: int) -> None:
