@@ -6,7 +6,7 @@ UV     := $(BIN)/uv
 KEEP   ?=
 PART   ?=
 
-# Lint, types and the environments of the tests are made side by side.
+# Types take a minute of one core: they are checked beside lint and tests.
 MAKEFLAGS += --jobs=2
 
 # Modules are compiled once, not at each start of a process.
@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 ENVIRONMENTS := $(patsubst tests/envs/%.txt,.envs/%/.ready,$(wildcard tests/envs/*.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test interop bench lint types format
+.PHONY: help setup demo serve test tests interop bench lint types format
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,9 @@ demo: $(VENV)/.ready ## run the main job and print what each tenant cost; KEEP=1
 serve: $(VENV)/.ready ## run the collector with its data in ./var
 	$(BIN)/costattr serve --data var
 
-test: lint types $(ENVIRONMENTS) ## lint, types, every test, coverage
+test: types tests ## lint, types, every test, coverage
+
+tests: lint $(ENVIRONMENTS)
 	$(BIN)/pytest -n 2 --dist worksteal -m 'not nightly and not interop' --cov --cov-report=
 	$(BIN)/coverage report --include 'otel_costattr/*' --fail-under 100
 	$(BIN)/coverage report --include 'collector/*' --fail-under 95
