@@ -92,10 +92,10 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     A process that is measured takes twice as long to start, and tests start dozens.
     """
     measuring = _measuring(item.config)
-    if measuring is not None:
+    if measuring is not None and item.get_closest_marker("no_cover") is None:
         measuring.resume()  # which says in the environment that processes are measured
-        if item.get_closest_marker("measured") is None:
-            os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    if item.get_closest_marker("measured") is None:
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
     yield
 
 

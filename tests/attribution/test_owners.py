@@ -340,6 +340,7 @@ names = st.one_of(
 )
 
 
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 @given(st.dictionaries(names, values, max_size=12), st.dictionaries(names, values, max_size=6))
 def test_any_span(attributes: Attributes, resource: Attributes) -> None:
     """No span makes it raise; what it stores is short, printable and has a source each."""
@@ -350,6 +351,7 @@ def test_any_span(attributes: Attributes, resource: Attributes) -> None:
     assert all(0 < len(value) <= 256 and value.isprintable() for value in stored)
 
 
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 @given(st.dictionaries(names, values, max_size=12), st.randoms())
 def test_order_does_not_matter(attributes: Attributes, random: Random) -> None:
     """The order of attributes on the wire changes nothing."""
@@ -359,6 +361,7 @@ def test_order_does_not_matter(attributes: Attributes, random: Random) -> None:
     assert owner_of(chat_span(attributes)) == owner_of(chat_span(dict(items)))
 
 
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 @given(st.dictionaries(names, values, max_size=12), st.dictionaries(names, values, max_size=6))
 def test_attributes_round_trip(attributes: Attributes, resource: Attributes) -> None:
     """What the application writes on a span is what the collector reads, sources included."""

@@ -9,7 +9,10 @@ from company import invoiced, plainly, seed
 from company.seed import CALLS
 from company.story import CUSTOMERS, Company
 
-pytestmark = pytest.mark.timeout(120)  # whoever comes first tells the whole story
+pytestmark = [
+    pytest.mark.timeout(120),  # whoever comes first tells the whole story
+    pytest.mark.no_cover,  # the same lines as other tests, many times over
+]
 
 
 LINES = sum(map(len, plainly.gaps().values()))

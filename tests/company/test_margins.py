@@ -8,7 +8,10 @@ import pytest
 from company import margined, seed
 from company.story import Company
 
-pytestmark = pytest.mark.timeout(120)  # whoever comes first tells the whole story
+pytestmark = [
+    pytest.mark.timeout(120),  # whoever comes first tells the whole story
+    pytest.mark.no_cover,  # the same lines as other tests, many times over
+]
 
 
 @pytest.mark.parametrize("by", ["tenant", "plan", "feature", "tenant,plan,feature"])

@@ -12,7 +12,10 @@ from company.plainly import NOBODY, ZERO
 from company.seed import CALLS, MINI, Call
 from company.story import STEPS, Company
 
-pytestmark = pytest.mark.timeout(120)  # whoever comes first tells the whole story
+pytestmark = [
+    pytest.mark.timeout(120),  # whoever comes first tells the whole story
+    pytest.mark.no_cover,  # the same lines as other tests, many times over
+]
 DIMENSIONS: dict[str, Callable[[Call], str]] = {
     "tenant": lambda call: call.tenant,
     "plan": lambda call: call.plan,

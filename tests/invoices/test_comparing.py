@@ -160,6 +160,7 @@ LEDGER = st.lists(
 )
 
 
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 @given(BILL, LEDGER)
 def test_causes_always_sum_to_the_gap(bill: list[BillLine], ledger: list[Hour]) -> None:
     """In each cell and over the whole bill, to the last place."""

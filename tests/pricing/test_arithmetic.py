@@ -17,6 +17,7 @@ HALF = {unit: str(Decimal(rate) / 2) for unit, rate in BASE.items()}
 HALF_LONG = {unit: str(Decimal(rate) / 2) for unit, rate in LONG.items()}
 
 
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 @pytest.mark.parametrize(
     ("cached", "long", "batch", "eu", "searches"),
     list(itertools.product([False, True], repeat=5)),

@@ -89,6 +89,7 @@ def test_12_an_opaque_inference_profile_is_unpriced_and_says_so() -> None:
     assert shipped("aws.bedrock", named, counts).total_usd == Decimal("5.5")
 
 
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 @pytest.mark.parametrize("date", ["", "-2024-07-18"])
 @pytest.mark.parametrize("prefix", ["", "openai/", "OpenAI/", "openai:"])
 @pytest.mark.parametrize(

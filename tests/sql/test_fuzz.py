@@ -209,6 +209,7 @@ def test_any_text_is_answered_or_refused_and_tells_no_secret(
     assert SECRET not in told
 
 
+@pytest.mark.no_cover  # the same lines as other tests, many times over
 @FUZZ
 @given(text=st.text())
 def test_quoting_is_undone_by_unquoting(text: str) -> None:
