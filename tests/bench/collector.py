@@ -1,7 +1,7 @@
 """The collector end to end: OTLP in, journal, ledger and all rollups out, over real sockets.
 
-`COSTATTR_BENCH_SPANS=10000000` sends that many instead, and prints the memory at each tenth;
-with `COSTATTR_BENCH_KIND=traces` three of four are no calls, as in the traces of an application.
+`BENCH_SPANS=10000000` sends that many instead, and prints the memory at each tenth; with
+`BENCH_KIND=traces` three of four are no calls, as in the traces of an application.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ RATE_SECONDS: Final = 6.0
 TENTHS: Final = 10
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 SETTLE: Final = ("--settle-seconds", "1", "--wrapper-settle-seconds", "1")
-LONG: Final = int(os.environ.pop("COSTATTR_BENCH_SPANS", "0"))
-KIND: Final = os.environ.pop("COSTATTR_BENCH_KIND", "calls")
+LONG: Final = int(os.environ.get("BENCH_SPANS", "0"))
+KIND: Final = os.environ.get("BENCH_KIND", "calls")
 
 
 def rows() -> Iterable[BenchRow]:

@@ -1,10 +1,9 @@
 """Every named query on a month of 10 million calls: p50 and p95, warm, one at a time.
 
-The month is made inside ClickHouse by SQL, which takes three minutes on two cores;
-`COSTATTR_BENCH_CALLS` makes it smaller, `COSTATTR_BENCH_MONTH` names a folder to keep it in: the next
-run uses what is there, its rollups merged by then. A query
-is run seven times, a slow one as often as fits into ten seconds, at least twice; those that a figure
-is held for 31 times. A tenth of the month beside it shows how the month by tenant grows.
+The month is made inside ClickHouse by SQL, which takes three minutes on two cores; `BENCH_CALLS`
+makes it smaller, `BENCH_MONTH` names a folder to keep it in: the next run uses what is there, its
+rollups merged by then. A query is run seven times, a slow one as often as fits into ten seconds, at
+least twice; those that a figure is held for 31 times. A tenth of the month beside it shows how the month by tenant grows.
 """
 
 from __future__ import annotations
@@ -62,8 +61,8 @@ def rows() -> Iterable[BenchRow]:
 
 @contextmanager
 def _month() -> Iterator[Store]:
-    calls = int(os.environ.get("COSTATTR_BENCH_CALLS", "10000000"))
-    kept = os.environ.get("COSTATTR_BENCH_MONTH")
+    calls = int(os.environ.get("BENCH_CALLS", "10000000"))
+    kept = os.environ.get("BENCH_MONTH")
     with tempfile.TemporaryDirectory() as folder, embedded(Path(kept or folder)) as store:
         _plant(store, calls)
         yield store
