@@ -3,7 +3,8 @@
 The month is made inside ClickHouse by SQL, which takes three minutes on two cores; `BENCH_CALLS`
 makes it smaller, `BENCH_MONTH` names a folder to keep it in: the next run uses what is there, its
 rollups merged by then. A query is run seven times, a slow one as often as fits into ten seconds, at
-least twice; those that a figure is held for 31 times. A tenth of the month beside it shows how the month by tenant grows.
+least twice; those that a figure is held for 31 times. A tenth of the month beside it shows how the
+month by tenant grows.
 """
 
 from __future__ import annotations
